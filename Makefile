@@ -1,0 +1,56 @@
+# moonlane: `make demo` shows it, `make test` proves it, `make` builds it.
+ifeq ($(origin CC),default)
+CC      := $(shell command -v gcc || echo clang)
+endif
+BUILD   ?= build
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes $(WERROR)
+LIBS    := lua5.4 sqlite3 libcurl libevent libcrypto libseccomp expat libedit
+CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+LDLIBS  := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -l:liblua5.4-cjson.so.0 -lm -lpthread
+
+SRC   = $(filter-out src/cmd/main.c,$(wildcard src/*/*.c))
+LUA   = $(wildcard lua/moonlane/*.lua)
+OBJ   = $(SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/library.o
+SIM   = $(patsubst contrib/kintone-sim/%.c,$(BUILD)/obj/kintone-sim/%.o,$(wildcard contrib/kintone-sim/*.c))
+TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+SUITE = $(filter-out tests/test_%,$(wildcard tests/*.c))
+
+all: setup
+	@$(MAKE) --no-print-directory $(BUILD)/moonlane $(BUILD)/kintone-sim
+setup:
+	@contrib/setup
+$(BUILD)/moonlane: $(BUILD)/obj/cmd/main.o $(BUILD)/libmoonlane.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/kintone-sim: $(SIM) $(BUILD)/libmoonlane.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/libmoonlane.a: $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/library.c: contrib/embed.lua $(LUA)
+	@mkdir -p $(@D)
+	lua5.4 contrib/embed.lua $(LUA) > $@
+$(BUILD)/obj/library.o: $(BUILD)/library.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(BUILD)/obj/kintone-sim/%.o: contrib/kintone-sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+$(BUILD)/tests/%: tests/%.c $(SUITE) $(BUILD)/libmoonlane.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -MMD -MP -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS) -lcmocka
+
+test:
+	@contrib/setup test
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(TESTS)
+	@BUILD=$(BUILD) tests/run
+demo: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
+	@BUILD=$(BUILD) contrib/demo
+clean:
+	rm -rf $(BUILD)
+.PHONY: all setup test demo clean
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

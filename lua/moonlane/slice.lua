@@ -1,0 +1,208 @@
+-- The ways into a bundle: one function for each kind of question that a
+-- worker is asked (src/script/worker.c calls them).  What they return is the
+-- text of the answer.
+local host = require "moonlane.host"
+local ctx = require "moonlane.ctx"
+local define = require "moonlane.define"
+
+local raise = host.raise
+local null = host.null
+local M = {}
+
+local flows                         -- what workflow.lua returned
+local rules                         -- what the rules file returned
+local fields = {}                   -- of each flow, by index
+
+local function flow_at(index)
+  local list = flows
+  if type(list) == "table" and list.phases == nil and list[1] ~= nil
+     and type(list[1]) == "table" then
+    list = list[index + 1]
+  end
+  return list
+end
+
+local function fields_at(index)
+  local f = fields[index]
+  if f == nil then
+    f = ctx.fields_of(flow_at(index) or {})
+    fields[index] = f
+  end
+  return f
+end
+
+-- Evaluated once, before the image is taken.
+function M.prepare(what, file)
+  if what == "flow" then
+    flows = require "workflow"
+    fields_at(0)
+  elseif what == "rules" then
+    rules = require(file:gsub("%.lua$", ""):gsub("/", "."))
+  elseif what == "test" then
+    require "moonlane.test"
+    require "test"
+  end
+end
+
+function M.define()
+  return host.encode(define(require "workflow", host.source "workflow.lua"),
+                     "the definition")
+end
+
+local function find(index, path)
+  local t = define.find(flows, index, path)
+  if t == nil then
+    error(("there is nothing at %s of workflow %d of this bundle"):format(path, index + 1), 0)
+  end
+  return t
+end
+
+-- run, is_complete, undo of an activity.  An outcome is a text; is_complete
+-- gives true or false.
+function M.attempt(q)
+  local act = find(q.flow, q.path)
+  local f = act[q.mode]
+  if type(f) ~= "function" then
+    error(("the activity at %s has no function '%s'"):format(q.path, q.mode), 0)
+  end
+  local result = f(ctx.begin(q.mode, fields_at(q.flow), q))
+  if q.mode == "is_complete" then
+    if type(result) ~= "boolean" then
+      error("is_complete must return true or false, not " .. host.show(result), 0)
+    end
+    return tostring(result)
+  end
+  if result == nil then return nil end
+  if type(result) ~= "string" then
+    error(("%s must return an outcome, a text, or nothing; it returned %s"):format(
+          q.mode, host.show(result)), 0)
+  end
+  return result
+end
+
+function M.judge(q)
+  local out = {}
+  for path in q.path:gmatch "%S+" do
+    local when = find(q.flow, path).when
+    if type(when) ~= "function" then
+      error(("there is no function 'when' at %s"):format(path), 0)
+    end
+    local v = when(ctx.begin("when", fields_at(q.flow), q))
+    if type(v) ~= "boolean" then
+      error(("'when' at %s must return true or false, not %s"):format(path, host.show(v)), 0)
+    end
+    out[#out + 1] = tostring(v)
+  end
+  return "[" .. table.concat(out, ",") .. "]"
+end
+
+function M.trigger(q)
+  local t = find(q.flow, "start." .. q.path)
+  local f = t[q.mode]
+  if type(f) ~= "function" then
+    error(("trigger %s has no function '%s'"):format(q.path, q.mode), 0)
+  end
+  local payload = q.payload and host.decode(q.payload)
+  if payload == null then payload = nil end
+  local result = f(ctx.begin("trigger", fields_at(q.flow), q), payload)
+  if type(result) ~= "table" then
+    error(("%s must return a table, not %s"):format(q.mode, host.show(result)), 0)
+  end
+  return host.encode(result, "what the trigger returned")
+end
+
+-- ---- rules ----
+
+local STRICT = {}                   -- marks the tables of a transaction
+
+local function strict(v, where)
+  if type(v) ~= "table" or getmetatable(v) ~= nil then
+    if type(v) == "table" then
+      for i, item in ipairs(v) do strict(item, where .. "[" .. i .. "]") end
+    end
+    return v
+  end
+  for k, item in pairs(v) do strict(item, where .. "." .. tostring(k)) end
+  return setmetatable(v, { __metatable = STRICT, __index = function(_, k)
+    raise(("the transaction has no %s.%s"):format(where, tostring(k)))
+  end })
+end
+
+-- The same without the marks, for the way out.
+local function loose(v, depth)
+  if type(v) ~= "table" or depth > 64 then return v end
+  if getmetatable(v) ~= STRICT and getmetatable(v) ~= nil then return v end
+  local copy = {}
+  for k, item in pairs(v) do copy[k] = loose(item, depth + 1) end
+  return next(copy) == nil and host.object() or copy
+end
+
+local function matches(rule, type_, tx, i)
+  if rule[1] ~= type_ then return false end
+  if rule.when == nil then return true end
+  local v = rule.when(tx)
+  if type(v) ~= "boolean" then
+    error(("'when' of rule %d must return true or false, not %s"):format(i, host.show(v)), 0)
+  end
+  return v
+end
+
+-- payload: {"type":..., "payload":{...}}; the answer: the first match, or null.
+function M.rule(q)
+  local asked = host.decode(q.payload)
+  local tx = strict(asked.payload, "tx")
+  ctx.begin("when", nil, {})
+  for i, rule in ipairs(rules) do
+    if matches(rule, asked.type, tx, i) then
+      local data = rule.data
+      if type(data) == "function" then data = data(tx) end
+      return host.encode({ rule = i, to = rule.to,
+                           data = data ~= nil and loose(data, 1) or host.object() },
+                         "the data of rule " .. i)
+    end
+  end
+  return "null"
+end
+
+-- ---- eval, try, test ----
+
+local function shown(v)
+  local text = host.try_encode(v)
+  return text or host.encode(tostring(v), "result")
+end
+
+-- A line of the REPL: its value as JSON, several as a list; nothing: "".
+function M.eval(q)
+  local env = host.env()
+  for k, v in pairs(host.decode(q.data or "{}")) do env[k] = v end
+  local f, why = host.compile("return " .. q.payload, "=line")
+  if not f then f, why = host.compile(q.payload, "=line") end
+  if not f then error(why, 0) end
+  local got = table.pack(f())
+  if got.n == 0 then return "" end
+  if got.n == 1 then return shown(got[1]) end
+  for i = 1, got.n do got[i] = shown(got[i]) end
+  return "[" .. table.concat(got, ",", 1, got.n) .. "]"
+end
+
+-- A file that returns function(ctx).
+function M.try(q)
+  local f = require((q.path:gsub("%.lua$", ""):gsub("/", ".")))
+  if type(f) == "table" and type(f.run) == "function" then f = f.run end
+  if type(f) ~= "function" then
+    error(q.path .. " must return a function(ctx), not " .. host.show(f), 0)
+  end
+  local v = f(ctx.begin("run", nil, q))
+  return v == nil and "" or shown(v)
+end
+
+function M.test_list()
+  return require("moonlane.test").list()
+end
+
+function M.test_run(q)
+  ctx.begin("run", nil, {})
+  return require("moonlane.test").run(math.tointeger(tonumber(q.path)))
+end
+
+return M

@@ -1,0 +1,610 @@
+/* api_process.c - processes: start, look, change, tell, and what they were. */
+#include "api/api_process.h"
+
+#include <string.h>
+
+#include "api/api_render.h"
+#include "base/text.h"
+
+enum { WAIT_MS = 1000, WAIT_STEP_MS = 5, HISTORY_PAGE = 1000 };
+
+/* ---- reading one ---- */
+
+static ml_rc read_parent(ml_call *c, ml_read *r, ml_seen *s) {
+  ml_row_process parent;
+  ml_rc rc;
+
+  if (s->row.parent_n == 0)
+    return ML_OK;
+  rc = ml_read_process(r, &c->arena, s->row.parent_n, &parent);
+  if (rc == ML_OK)
+    memcpy(s->parent, parent.id, sizeof s->parent);
+  return rc == ML_NOT_FOUND ? ML_OK : rc;
+}
+
+ml_rc ml_process_read(ml_call *c, ml_read *r, ml_seen *s) {
+  ml_rc rc = ml_read_process(r, &c->arena, s->n, &s->row);
+
+  if (rc == ML_OK && memcmp(s->row.id, s->id, sizeof s->id) != 0)
+    rc = ML_NOT_FOUND;
+  if (rc == ML_NOT_FOUND)
+    return ml_err_set(&c->err, rc, NULL, "there is no process with this id");
+  return rc == ML_OK ? read_parent(c, r, s) : rc;
+}
+
+/* Everything that ever began, out of its history. */
+static ml_rc read_past(ml_call *c, ml_read *r, ml_seen *s) {
+  uint64_t after = 0;
+
+  for (;;) {
+    ml_row_history *rows;
+    size_t count;
+    ml_rc rc = ml_read_history(r, &c->arena, s->n, after, HISTORY_PAGE, &rows,
+                               &count);
+    if (rc == ML_OK)
+      rc = ml_api_past_add(&s->past, &c->arena, rows, count);
+    if (rc != ML_OK || count < HISTORY_PAGE)
+      return rc;
+    after = rows[count - 1].seq;
+  }
+}
+
+static ml_rc read_seen(ml_call *c, ml_read *r) {
+  ml_seen *s = c->state;
+  ml_rc rc = ml_process_read(c, r, s);
+
+  return rc == ML_OK && s->all ? read_past(c, r, s) : rc;
+}
+
+ml_str ml_process_workflow_name(const ml_call *c, const ml_row_process *row) {
+  const ml_workflow *wf = ml_run_workflow_no(c->run, row->workflow);
+
+  return wf != NULL ? wf->name : ML_STR("?");
+}
+
+/* The object of a row; columns alone when its definition cannot be read. */
+static void put_seen(ml_call *c, const ml_seen *s) {
+  const ml_flow *f = ml_run_flow(c->run, s->row.bundle, s->row.flow_index);
+  static const uint8_t none[16];
+  char parent[ML_ID_MAX];
+  ml_api_view v = {.now_ms = ml_api_now(c->api), .sealed = s->sealed,
+                   .all = s->all, .past = s->past.all,
+                   .past_count = s->past.count};
+  ml_process *p = NULL;
+  ml_rc rc = ML_CORRUPT;
+
+  v.version = ml_run_bundle_version(c->run, s->row.bundle);
+  if (memcmp(s->parent, none, sizeof none) != 0) {
+    ml_id_text(parent, s->parent, 0);
+    v.parent = ml_str_of(parent);
+  }
+  if (f != NULL)
+    p = ml_api_process_of_row(&s->row, f, &rc);
+  if (p != NULL)
+    ml_api_put_process(&c->w, p, f, &v);
+  else if (rc == ML_NOMEM)
+    c->out.bad = true;
+  else
+    ml_api_put_row(&c->w, &s->row, ml_process_workflow_name(c, &s->row), &v,
+                   f == NULL ? "its bundle is not known here"
+                             : "what is stored of it cannot be read");
+  ml_process_free(p);
+}
+
+static void send_seen(ml_call *c, int status) {
+  ml_seen *s = c->state;
+
+  ml_buf_reset(&c->out);
+  ml_jw_init(&c->w, &c->out);
+  put_seen(c, s);
+  c->etag = (int64_t)s->row.seq;
+  ml_call_send(c, status);
+}
+
+static void send_200(ml_call *c) {
+  send_seen(c, 200);
+}
+
+/* ?sealed=1 is for operators.  false: refused and gone. */
+static bool sealed_ok(ml_call *c, bool *sealed) {
+  *sealed = ml_call_query_bool(c, "sealed");
+  if (!*sealed || ml_call_may(c, ML_SCOPE_OPERATE))
+    return true;
+  ml_call_problem(c, 403, NULL, NULL, NULL,
+                  "sealed values are shown with the scope operate only");
+  return false;
+}
+
+static ml_seen *seen_of(ml_call *c) {
+  ml_seen *s = ml_call_alloc(c, sizeof *s);
+  uint32_t no;
+
+  if (s == NULL || !ml_call_id(c, c->part[0], false, s->id, &s->n, &no))
+    return NULL;
+  c->state = s;
+  return s;
+}
+
+static void get_process(ml_call *c) {
+  ml_seen *s = seen_of(c);
+
+  if (s == NULL)
+    return;
+  s->all = ml_call_query_bool(c, "all");
+  if (sealed_ok(c, &s->sealed))
+    ml_call_read(c, read_seen, send_200);
+}
+
+/* ---- listing ---- */
+
+typedef struct found {
+  ml_find_process want;
+  ml_row_process *rows;
+  ml_seen *seen;
+  size_t count;
+  bool more;
+} found;
+
+static ml_rc read_found(ml_call *c, ml_read *r) {
+  found *l = c->state;
+  ml_rc rc = ml_read_processes(r, &c->arena, &l->want, &l->rows, &l->count);
+
+  if (rc != ML_OK)
+    return rc;
+  l->more = l->count == l->want.limit;
+  if (l->more)
+    l->count--;
+  l->seen = ml_arena_zero(&c->arena, (l->count + 1) * sizeof *l->seen);
+  if (l->seen == NULL)
+    return ML_NOMEM;
+  for (size_t i = 0; i < l->count && rc == ML_OK; i++) {
+    l->seen[i].row = l->rows[i];
+    rc = read_parent(c, r, &l->seen[i]);
+  }
+  return rc;
+}
+
+static void send_found(ml_call *c) {
+  found *l = c->state;
+
+  ml_list_begin(c);
+  for (size_t i = 0; i < l->count; i++)
+    put_seen(c, &l->seen[i]);
+  if (l->more)
+    ml_cursor_put(c, 'p', l->rows[l->count - 1].n, 0, ML_NOSTR);
+  else
+    ml_list_last(c);
+  ml_list_send(c);
+}
+
+/* ?workflow=, ?parent=: names and ids as numbers. */
+static bool find_names(ml_call *c, ml_find_process *want) {
+  ml_str name = ml_call_query(c, "workflow"), parent = ml_call_query(c, "parent");
+  uint8_t id[16];
+  uint32_t no;
+
+  if (name.p != NULL) {
+    const ml_workflow *wf = ml_run_workflow(c->run, name);
+    if (wf == NULL) {
+      ml_call_problem(c, 400, NULL, NULL, NULL,
+                      "workflow: there is no workflow '%.100s'", name.p);
+      return false;
+    }
+    want->workflow = wf->no;
+  }
+  if (parent.p != NULL) {
+    if (!ml_id_of(parent, id, &no) || no != 0 || ml_process_id_n(id) == 0) {
+      ml_call_problem(c, 400, NULL, NULL, NULL,
+                      "parent: the id of a process is wanted");
+      return false;
+    }
+    want->parent_n = ml_process_id_n(id);
+  }
+  return true;
+}
+
+static void list_processes(ml_call *c) {
+  found *l = ml_call_alloc(c, sizeof *l);
+  ml_str word;
+  int64_t unused;
+  ml_status status;
+  ml_runs run;
+
+  if (l == NULL)
+    return;
+  c->state = l;
+  l->want.status = l->want.run = -1;
+  if (ml_status_of(ml_call_query(c, "status"), &status))
+    l->want.status = (int)status;
+  if (ml_runs_of(ml_call_query(c, "run"), &run))
+    l->want.run = (int)run;
+  l->want.state = ml_call_query(c, "state");
+  l->want.assigned_to = ml_call_query(c, "assigned_to");
+  l->want.limit = ml_call_limit(c) + 1;
+  if (find_names(c, &l->want)
+      && ml_cursor_get(c, 'p', &l->want.before_n, &unused, &word))
+    ml_call_read(c, read_found, send_found);
+}
+
+/* ---- changing: the answer is what the process will be ---- */
+
+static bool render_process(ml_call *c, const ml_process *p, const ml_flow *f,
+                           const ml_made *made, ml_buf *keep) {
+  char id[ML_ID_MAX];
+  ml_api_view v = {.now_ms = ml_api_now(c->api)};
+  char *location;
+
+  (void)made;
+  ml_id_text(id, p->id, 0);
+  ml_buf_puts(keep, id);
+  v.version = ml_run_bundle_version(c->run, p->bundle);
+  ml_api_put_process(&c->w, p, f, &v);
+  c->etag = (int64_t)p->seq;
+  location = ml_arena_printf(&c->arena, "/v1/processes/%s", id);
+  if (c->way->status == 201)
+    c->location = ml_str_of(location);
+  return location != NULL && !keep->bad;
+}
+
+static void send_way(ml_call *c) {
+  ml_call_send(c, c->way->status);
+}
+
+static void send_seen_way(ml_call *c) {
+  send_seen(c, c->way->status);
+}
+
+/* What is kept under a key is an id: the process is shown as it is now. */
+static bool kept_seen(ml_call *c, ml_str kept) {
+  ml_seen *s = ml_call_alloc(c, sizeof *s);
+  uint32_t no;
+
+  if (s == NULL)
+    return false;
+  c->state = s;
+  if (!ml_id_of(kept, s->id, &no)) {
+    ml_call_refuse(c, ML_CORRUPT, NULL);
+    return false;
+  }
+  s->n = ml_process_id_n(s->id);
+  if (c->way->status == 201)
+    c->location = ml_str_of(ml_arena_printf(&c->arena, "/v1/processes/%.*s",
+                                            (int)kept.n, kept.p));
+  return true;
+}
+
+static void show_again(ml_call *c, ml_str kept) {
+  if (kept_seen(c, kept))
+    ml_call_read(c, read_seen, send_seen_way);
+}
+
+static const ml_way change_way = {200, render_process, send_way, show_again};
+
+/* An input of this kind for the process in the path, by whoever calls. */
+static ml_input *change(ml_call *c, ml_event_kind kind) {
+  uint8_t id[16];
+  ml_acting who;
+  int64_t n;
+  uint32_t no;
+
+  if (!ml_call_id(c, c->part[0], false, id, &n, &no) || !ml_call_acting(c, &who))
+    return NULL;
+  return ml_call_input(c, n, id, kind, &who);
+}
+
+/* ---- start ---- */
+
+typedef struct waiting {
+  ml_seen seen;               /* first: c->state is read as an ml_seen too */
+  int64_t until_ms, step_ms;
+} waiting;
+
+static void look(ml_call *c);
+
+/* At rest: nothing in flight (a lease is a negative due). */
+static void looked(ml_call *c) {
+  waiting *w = c->state;
+
+  if (ml_process_rests(&w->seen.row) || ml_wait_over(c, w->until_ms)) {
+    send_seen(c, c->way->status);
+    return;
+  }
+  w->step_ms *= 2;
+  ml_call_later(c, w->step_ms, look);
+}
+
+static void look(ml_call *c) {
+  ml_call_read(c, read_seen, looked);
+}
+
+bool ml_process_rests(const ml_row_process *row) {
+  return row->due >= 0;
+}
+
+int64_t ml_wait_until(const ml_call *c) {
+  ml_clock *clock = ml_api_conf_of(c->api)->clock;
+
+  return clock->mono_ms(clock) + WAIT_MS;
+}
+
+bool ml_wait_over(const ml_call *c, int64_t until_ms) {
+  ml_clock *clock = ml_api_conf_of(c->api)->clock;
+
+  return clock->mono_ms(clock) >= until_ms;
+}
+
+static void started(ml_call *c) {
+  waiting *w;
+  uint32_t no;
+
+  if (!ml_call_query_bool(c, "wait")) {
+    ml_call_send(c, 201);
+    return;
+  }
+  w = ml_call_alloc(c, sizeof *w);
+  if (w == NULL)
+    return;
+  c->state = w;
+  if (!ml_call_id(c, (ml_str){c->location.p + strlen("/v1/processes/"),
+                              c->location.n - strlen("/v1/processes/")},
+                  false, w->seen.id, &w->seen.n, &no))
+    return;
+  w->until_ms = ml_wait_until(c);
+  w->step_ms = WAIT_STEP_MS;
+  look(c);
+}
+
+static const ml_way start_way = {201, render_process, started, show_again};
+
+/* Members without the scope operate start by the workflow's form only. */
+static bool by_form(ml_call *c, const ml_flow *f, ml_event *ev) {
+  if (ml_call_may(c, ML_SCOPE_OPERATE))
+    return true;
+  for (uint16_t i = 0; i < f->trigger_count; i++)
+    if (ml_str_is(f->triggers[i].kind, "form")) {
+      ev->form = f->triggers[i].form;
+      ev->form_count = f->triggers[i].form_count;
+      return true;
+    }
+  return false;
+}
+
+static void start(ml_call *c) {
+  const ml_workflow *wf = ml_run_workflow(c->run, c->part[0]);
+  ml_acting who;
+  ml_input *in;
+
+  if (wf == NULL || wf->bundle == 0 || wf->flow == NULL) {
+    ml_call_problem(c, 404, NULL, NULL, NULL,
+                    "there is no workflow '%.100s' in force", c->part[0].p);
+    return;
+  }
+  if (!ml_call_acting(c, &who))
+    return;
+  in = ml_call_input(c, 0, NULL, ML_EV_STARTED, &who);
+  if (in == NULL)
+    return;
+  in->workflow = wf->name;
+  in->ev.data = ml_json_get(c->body, "data");
+  in->ev.subject = ml_json_str(c->body, "subject");
+  if (by_form(c, wf->flow, &in->ev)) {
+    ml_call_put(c, in, &start_way);
+    return;
+  }
+  ml_input_free(in);
+  ml_call_problem(c, 403, NULL, NULL, NULL,
+                  "this workflow has no form that members start it by");
+}
+
+/* ---- edits and orders ---- */
+
+/* A member that is there: its text, "" when null; none when not there. */
+static ml_str edit_text(const ml_json *body, const char *key) {
+  const ml_json *v = ml_json_get(body, key);
+
+  if (v == NULL)
+    return ML_NOSTR;
+  return v->type == ML_JSTR ? v->s : ML_STR("");
+}
+
+static bool edit_moment(ml_call *c, ml_event *ev) {
+  const ml_json *v = ml_json_get(c->body, "nextActionAt");
+  ml_err e = {0};
+
+  if (v == NULL)
+    return true;
+  ev->has_next_action = true;
+  if (v->type == ML_JINT && v->i >= 0)
+    ev->next_action_ms = v->i;
+  else if (v->type == ML_JSTR
+           && ml_text_moment(v->s, &ev->next_action_ms, &e) == ML_OK)
+    return true;
+  else if (v->type != ML_JNULL) {
+    ml_call_problem(c, 422, NULL, "/nextActionAt", NULL,
+                    "milliseconds since 1970, a moment with a zone "
+                    "(2026-03-01T09:00:00+09:00) or null is wanted");
+    return false;
+  }
+  return true;
+}
+
+static void edit(ml_call *c) {
+  ml_event ev = {0};
+  ml_status status;
+  ml_input *in;
+
+  if (!edit_moment(c, &ev))
+    return;
+  in = change(c, ML_EV_EDITED);
+  if (in == NULL)
+    return;
+  in->ev.has_next_action = ev.has_next_action;
+  in->ev.next_action_ms = ev.next_action_ms;
+  in->ev.data = ml_json_get(c->body, "data");
+  in->ev.subject = edit_text(c->body, "subject");
+  in->ev.state = edit_text(c->body, "state");
+  in->ev.assign = edit_text(c->body, "assignedTo");
+  if (ml_status_of(ml_json_str(c->body, "status"), &status)) {
+    in->ev.has_status = true;
+    in->ev.status = status;
+  }
+  ml_call_put(c, in, &change_way);
+}
+
+/* The body's "activity": an id of this process, or a number.  0: none given.
+** false: refused and gone. */
+static bool activity_no(ml_call *c, ml_str text, uint32_t *out) {
+  uint8_t mine[16], id[16];
+  uint32_t no;
+  int64_t number;
+
+  *out = 0;
+  if (text.p == NULL)
+    return true;
+  if (ml_text_int(text, &number) && number > 0 && number <= UINT32_MAX) {
+    *out = (uint32_t)number;
+    return true;
+  }
+  if (ml_id_of(text, id, out) && *out != 0 && ml_id_of(c->part[0], mine, &no)
+      && memcmp(id, mine, sizeof id) == 0)
+    return true;
+  ml_call_problem(c, 422, NULL, "/activity", NULL,
+                  "the id of an activity of this process is wanted");
+  return false;
+}
+
+static void order(ml_call *c, ml_event_kind kind) {
+  uint32_t no;
+  ml_input *in;
+
+  if (!activity_no(c, ml_json_str(c->body, "activity"), &no))
+    return;
+  in = change(c, kind);
+  if (in == NULL)
+    return;
+  in->ev.no = no;
+  in->ev.outcome = ml_json_str(c->body, "outcome");
+  in->ev.text = ml_json_str(c->body, "reason");
+  ml_call_put(c, in, &change_way);
+}
+
+static void cancel(ml_call *c) {
+  order(c, ML_EV_CANCELLED);
+}
+
+static void retry(ml_call *c) {
+  order(c, ML_EV_RETRIED);
+}
+
+static void skip(ml_call *c) {
+  order(c, ML_EV_SKIPPED);
+}
+
+static void reset(ml_call *c) {
+  order(c, ML_EV_RESET);
+}
+
+/* ---- signals ---- */
+
+static bool render_signal(ml_call *c, const ml_process *p, const ml_flow *f,
+                          const ml_made *made, ml_buf *keep) {
+  bool kept = false;
+
+  (void)p;
+  (void)f;
+  for (size_t i = 0; i < made->effect_count; i++)
+    kept = kept || made->effects[i].kind == ML_DO_KEEP_MAIL;
+  ml_jw_obj(&c->w);
+  ml_jw_kbool(&c->w, "kept", kept);
+  ml_jw_end(&c->w);
+  if (!c->out.bad)
+    ml_buf_put(keep, c->out.p, c->out.len);
+  return !keep->bad;
+}
+
+static void signal_again(ml_call *c, ml_str kept) {
+  ml_jw_raw(&c->w, kept);
+  ml_call_send(c, 202);
+}
+
+static const ml_way signal_way = {202, render_signal, send_way, signal_again};
+
+static void signal_to(ml_call *c, ml_str process) {
+  ml_str name = ml_json_str(c->body, "name");
+  uint8_t id[16];
+  ml_acting who;
+  ml_input *in;
+  int64_t n;
+  uint32_t no;
+
+  if (!ml_text_is_name(name)) {
+    ml_call_problem(c, 422, NULL, "/name", NULL,
+                    "a signal's name is printable, of 1 to 200 bytes");
+    return;
+  }
+  if (!ml_call_id(c, process, false, id, &n, &no) || !ml_call_acting(c, &who))
+    return;
+  in = ml_call_input(c, n, id, ML_EV_SIGNALLED, &who);
+  if (in == NULL)
+    return;
+  in->ev.text = name;
+  in->ev.data = ml_json_get(c->body, "data");
+  ml_call_put(c, in, &signal_way);
+}
+
+static void signal_here(ml_call *c) {
+  signal_to(c, c->part[0]);
+}
+
+static void signal_any(ml_call *c) {
+  signal_to(c, ml_json_str(c->body, "process"));
+}
+
+/* ---- rows ---- */
+
+static const ml_route rows[] = {
+  {"POST", "/v1/workflows/{name}/processes", ML_SCOPE_OPERATE | ML_SCOPE_WORK,
+   0, start, "wait as", "Start?", "201 Process", "startProcess",
+   "Start a process"},
+  {"GET", "/v1/processes", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, list_processes,
+   "workflow status=OPEN|COMPLETED|CANCELLED "
+   "run=New|Running|Completed|Failure|Error state assigned_to parent limit "
+   "cursor", NULL, "200 [Process]", "listProcesses",
+   "Processes, the newest first"},
+  {"GET", "/v1/processes/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
+   get_process, "all sealed", NULL, "200 Process", "getProcess",
+   "One process"},
+  {"PATCH", "/v1/processes/{id}", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, edit, "as",
+   "Edit", "200 Process", "editProcess",
+   "Write fields, subject, state, person, next moment or status"},
+  {"POST", "/v1/processes/{id}/cancel", ML_SCOPE_OPERATE, ML_ROUTE_MATCH,
+   cancel, NULL, "Cancel?", "200 Process", "cancelProcess", "Stop it for good"},
+  {"POST", "/v1/processes/{id}/retry", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, retry,
+   NULL, "Retry?", "200 Process", "retryProcess",
+   "Run again what failed: one activity, or all"},
+  {"POST", "/v1/processes/{id}/skip", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, skip,
+   NULL, "Skip", "200 Process", "skipActivity",
+   "Let an activity succeed without running it"},
+  {"POST", "/v1/processes/{id}/reset", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, reset,
+   NULL, "Reset?", "200 Process", "resetProcess",
+   "Set failed activities aside and begin copies of them"},
+  {"POST", "/v1/processes/{id}/signals", ML_SCOPE_OPERATE, ML_ROUTE_MATCH,
+   signal_here, NULL, "Signal", "202 Kept", "signalProcess",
+   "Tell a process something"},
+  {"POST", "/v1/signals", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, signal_any, NULL,
+   "SignalTo", "202 Kept", "signal", "Tell a process something, by its id"}};
+
+static const char shapes[] =
+  "Start { data?:obj \"by short id or id\", subject?:str? }"
+  "Edit { data?:obj \"null clears\", subject?:str?, state?:str?,"
+  " assignedTo?:str?, nextActionAt?:any \"ms, a moment with a zone, or null\","
+  " status?:OPEN|COMPLETED|CANCELLED }"
+  "Cancel { reason?:str? }"
+  "Retry { activity?:str? }"
+  "Skip { activity:str, outcome?:str? }"
+  "Reset { }"
+  "Signal { name:str, data?:any }"
+  "SignalTo { process:str, name:str, data?:any }"
+  "Kept { kept:bool \"nobody waits for it yet\" }";
+
+const ml_routes ml_routes_process = {rows, sizeof rows / sizeof *rows, shapes};

@@ -1,0 +1,29 @@
+/* api_process.h - reading a process for an answer: shared by the routes that
+** show processes and tasks. */
+#ifndef ML_API_PROCESS_H
+#define ML_API_PROCESS_H
+
+#include "api/api_call.h"
+#include "api/api_render.h"
+
+/* A process as a reader saw it. */
+typedef struct ml_seen {
+  int64_t n;
+  uint8_t id[16];
+  bool all, sealed;           /* what to show */
+  ml_row_process row;
+  uint8_t parent[16];         /* zero: none */
+  ml_api_pasts past;
+} ml_seen;
+
+/* On the reader: s->n and s->id by their row (and the parent's id). */
+ml_rc ml_process_read(ml_call *c, ml_read *r, ml_seen *s);
+ml_str ml_process_workflow_name(const ml_call *c, const ml_row_process *row);
+
+/* Nothing in flight: it waits for somebody or a moment, or has ended. */
+bool ml_process_rests(const ml_row_process *row);
+/* One second from now, and is it over? */
+int64_t ml_wait_until(const ml_call *c);
+bool ml_wait_over(const ml_call *c, int64_t until_ms);
+
+#endif

@@ -1,0 +1,30 @@
+/* api_query.c - the query parameters that routes may name. */
+#include <string.h>
+
+#include "api/api_call.h"
+
+static const ml_param params[] = {
+  {"limit", 'i', 1, 200, "how many items a page holds; 50"},
+  {"cursor", 't', 0, 0, "\"next\" of the page before"},
+  {"workflow", 't', 0, 0, "a workflow's name"},
+  {"status", 't', 0, 0, "only these"},
+  {"run", 't', 0, 0, "only those whose run goes so"},
+  {"state", 't', 0, 0, "only those in this business state"},
+  {"assigned_to", 't', 0, 0, "only those assigned to this person"},
+  {"parent", 't', 0, 0, "only those started by this process"},
+  {"all", 'b', 0, 1, "1: past and future activities too"},
+  {"sealed", 'b', 0, 1, "1: show sealed values (scope operate)"},
+  {"wait", 'b', 0, 1, "1: answer when the process rests, or after 1 s"},
+  {"next", 'b', 0, 1, "1: answer with the person's next task too"},
+  {"mine", 'b', 0, 1, "1: only what the caller (or ?as=) may do"},
+  {"as", 't', 0, 0, "act as this member (scope operate)"},
+  {"lane", 't', 0, 0, "only tasks of this lane: WORKFLOW/LANE"},
+  {"after", 'i', 0, INT64_MAX, "only what comes after this number"},
+  {"activity", 't', 0, 0, "an activity's id, or its number"}};
+
+const ml_param *ml_param_find(ml_str name) {
+  for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+    if (ml_str_is(name, params[i].name))
+      return &params[i];
+  return NULL;
+}

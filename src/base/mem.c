@@ -1,0 +1,156 @@
+/* mem.c - allocation with a fault counter, and arenas. */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_MIN 4096u
+
+static atomic_uint_fast64_t count;     /* allocations so far */
+static atomic_uint_fast64_t fail_at;   /* the count that fails; 0: none */
+static atomic_int fail_forever;
+
+/* True when this allocation is the one that a test wants to fail. */
+static int fails(void) {
+  uint64_t n = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) + 1;
+  uint64_t at = atomic_load_explicit(&fail_at, memory_order_relaxed);
+
+  if (at == 0)
+    return 0;
+  return atomic_load_explicit(&fail_forever, memory_order_relaxed) ? n >= at
+                                                                   : n == at;
+}
+
+void ml_mem_fail_at(uint64_t n, int forever) {
+  atomic_store(&fail_forever, forever);
+  atomic_store(&fail_at, n == 0 ? 0 : atomic_load(&count) + n);
+}
+
+uint64_t ml_mem_count(void) {
+  return atomic_load(&count);
+}
+
+void *ml_mem_alloc(size_t n) {
+  return fails() ? NULL : malloc(n > 0 ? n : 1);
+}
+
+void *ml_mem_zero(size_t n) {
+  return fails() ? NULL : calloc(1, n > 0 ? n : 1);
+}
+
+void *ml_mem_realloc(void *p, size_t n) {
+  return fails() ? NULL : realloc(p, n > 0 ? n : 1);
+}
+
+void ml_mem_free(void *p) {
+  free(p);
+}
+
+char *ml_mem_dup(const void *p, size_t n) {
+  char *d = n < SIZE_MAX ? ml_mem_alloc(n + 1) : NULL;
+
+  if (d == NULL)
+    return NULL;
+  if (n > 0)
+    memcpy(d, p, n);
+  d[n] = '\0';
+  return d;
+}
+
+char *ml_mem_strdup(const char *s) {
+  return ml_mem_dup(s, strlen(s));
+}
+
+/* ---- arenas ---- */
+
+struct ml_arena_block {
+  struct ml_arena_block *next;
+  size_t size;             /* bytes behind the header */
+  max_align_t data[];
+};
+
+static size_t round_up(size_t n) {
+  return (n + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+}
+
+void *ml_arena_alloc(ml_arena *a, size_t n) {
+  struct ml_arena_block *b = a->head;
+  void *p;
+
+  if (n > SIZE_MAX / 2)
+    return NULL;
+  n = round_up(n > 0 ? n : 1);
+  if (b == NULL || b->size - a->used < n) {
+    size_t size = b != NULL && b->size < (1u << 20) ? b->size * 2 : BLOCK_MIN;
+
+    if (b != NULL && b->size >= (1u << 20))
+      size = 1u << 20;
+    if (size < n)
+      size = n;
+    b = ml_mem_alloc(sizeof *b + size);
+    if (b == NULL)
+      return NULL;
+    b->next = a->head;
+    b->size = size;
+    a->head = b;
+    a->used = 0;
+  }
+  p = (char *)b->data + a->used;
+  a->used += n;
+  a->total += n;
+  return p;
+}
+
+void *ml_arena_zero(ml_arena *a, size_t n) {
+  void *p = ml_arena_alloc(a, n);
+
+  return p != NULL ? memset(p, 0, n) : NULL;
+}
+
+char *ml_arena_dup(ml_arena *a, const void *p, size_t n) {
+  char *d = n < SIZE_MAX ? ml_arena_alloc(a, n + 1) : NULL;
+
+  if (d == NULL)
+    return NULL;
+  if (n > 0)
+    memcpy(d, p, n);
+  d[n] = '\0';
+  return d;
+}
+
+char *ml_arena_printf(ml_arena *a, const char *fmt, ...) {
+  va_list ap;
+  char small[256];
+  char *d;
+  int n;
+
+  va_start(ap, fmt);
+  n = vsnprintf(small, sizeof small, fmt, ap);
+  va_end(ap);
+  if (n < 0)
+    return NULL;
+  if ((size_t)n < sizeof small)
+    return ml_arena_dup(a, small, (size_t)n);
+  d = ml_arena_alloc(a, (size_t)n + 1);
+  if (d == NULL)
+    return NULL;
+  va_start(ap, fmt);
+  vsnprintf(d, (size_t)n + 1, fmt, ap);
+  va_end(ap);
+  return d;
+}
+
+void ml_arena_free(ml_arena *a) {
+  struct ml_arena_block *b = a->head;
+
+  while (b != NULL) {
+    struct ml_arena_block *next = b->next;
+
+    ml_mem_free(b);
+    b = next;
+  }
+  memset(a, 0, sizeof *a);
+}

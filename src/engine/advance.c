@@ -1,0 +1,158 @@
+/*
+** advance.c - the one door: an event comes in, a process moves.
+**
+** Judge first, then change: each on_...() refuses before its first change.  A
+** new process (no strands, seq 0) takes ML_EV_STARTED only.
+*/
+#include "engine/advance.h"
+
+#include <string.h>
+
+#include "engine/inside.h"
+
+static ml_rc check_start(step *s, drafts *d) {
+  const ml_event *ev = s->ev;
+  bool *allowed = NULL;
+  ml_rc rc;
+
+  if (ev->form != NULL) {
+    allowed = ml_arena_zero(&s->out->arena, s->f->field_count + 1u);
+    if (allowed == NULL)
+      return ML_NOMEM;
+    for (uint16_t i = 0; i < ev->form_count; i++)
+      allowed[ev->form[i].field] = ev->form[i].edit;
+  }
+  rc = drafts_check(s, d, ev->data, "/data", allowed, s->e);
+  for (uint16_t i = 0; rc == ML_OK && ev->form != NULL && i < ev->form_count;
+       i++) {
+    const ml_field *f = &s->f->fields[ev->form[i].field];
+
+    if (ev->form[i].need && drafts_value(s, d, ev->form[i].field).p == NULL) {
+      char at[160];
+      size_t n = f->short_id.n > 100 ? 100 : f->short_id.n;
+
+      memcpy(at, "/data/", 6);
+      memcpy(at + 6, f->short_id.p, n);
+      at[6 + n] = '\0';
+      rc = ml_err_set(s->e, ML_INVALID, at, "field '%.*s' is required to start",
+                      (int)n, f->short_id.p);
+    }
+  }
+  return rc;
+}
+
+static ml_rc on_started(step *s) {
+  ml_process *p = s->p;
+  ml_strand *st;
+  drafts d = {0};
+  ml_rc rc;
+
+  for (uint16_t i = 0; i < s->f->field_count; i++)
+    p->data[i] = keep(s, s->f->fields[i].initial);
+  rc = check_start(s, &d);
+  if (rc != ML_OK) {
+    drafts_free(&d);
+    return rc;
+  }
+  drafts_apply(s, &d);
+  p->created_ms = s->now->wall_ms;
+  p->created_by = keep(s, s->ev->actor.who);
+  p->settings = keep(s, s->ev->settings);
+  p->subject = keep(s, s->ev->subject);
+  if (s->f->start_state >= 0)
+    p->state = keep(s, s->f->states[s->f->start_state].id);
+  p->status = ML_OPEN;
+  p->run = ML_RUN_RUNNING;
+  tell(s, ML_TOLD_STARTED, 0, -1, s->ev->text)->data = drafts_show(s, &d);
+  drafts_free(&d);
+  st = ml_process_add_strand(p, s->f, 0);
+  if (st == NULL)
+    return ML_NOMEM;
+  st->no = p->next_no++;
+  st->phase = s->f->lists[0].first_phase;
+  phase_enter(s, st->no, st->phase, NULL);
+  run_update(s);
+  return ML_OK;
+}
+
+/* The strand an ML_DO_JUDGE was for, if it still waits for that one. */
+static ml_strand *judged(step *s) {
+  ml_strand *st = ml_process_strand(s->p, s->ev->no);
+
+  return st != NULL && st->judging && st->slice == s->ev->slice ? st : NULL;
+}
+
+static ml_rc on_judged(step *s) {
+  ml_strand *st = judged(s);
+  const ml_phase *ph;
+  size_t want;
+
+  if (st == NULL)
+    return ML_STALE;
+  ph = &s->f->phases[st->phase];
+  want = ph->when;
+  for (uint16_t i = 0; i < ph->branch_count; i++)
+    want += s->f->branches[ph->first_branch + i].when;
+  if (want != s->ev->truth_count)
+    return ml_err_set(s->e, ML_INVALID, "", "%zu conditions were asked, %zu "
+                      "answered", want, s->ev->truth_count);
+  phase_judged(s, st, s->ev->truths);
+  run_update(s);
+  return ML_OK;
+}
+
+/* A `when` raised: the strand is stuck before its phase, the run in Error; an
+** operator's retry asks the conditions again. */
+static ml_rc on_misjudged(step *s) {
+  ml_strand *st = judged(s);
+  ml_str name;
+  ml_record *r;
+
+  if (st == NULL)
+    return ML_STALE;
+  name = s->f->phases[st->phase].name;
+  s->p->message = keepf(s, "a condition of phase '%.*s' broke: %.*s",
+                        (int)name.n, name.p,
+                        (int)(s->ev->text.n > 600 ? 600 : s->ev->text.n),
+                        s->ev->text.p);
+  r = tell(s, ML_TOLD_BROKE, st->no, st->phase, s->p->message);
+  r->data = ML_NOSTR;
+  st->judging = false;
+  st->stuck = true;
+  run_update(s);
+  return ML_OK;
+}
+
+typedef ml_rc handler(step *s);
+
+static handler *const handlers[ML_EV_COUNT] = {
+  [ML_EV_STARTED] = on_started,     [ML_EV_ATTEMPTED] = on_attempted,
+  [ML_EV_DIED] = on_died,           [ML_EV_ANSWERED] = on_answered,
+  [ML_EV_LOST] = on_lost,           [ML_EV_JUDGED] = on_judged,
+  [ML_EV_MISJUDGED] = on_misjudged, [ML_EV_WOKE] = on_woke,
+  [ML_EV_RECOVERED] = on_recovered, [ML_EV_COMPLETED] = on_completed,
+  [ML_EV_CLAIMED] = on_claimed,     [ML_EV_RELEASED] = on_released,
+  [ML_EV_REASSIGNED] = on_reassigned, [ML_EV_SIGNALLED] = on_signalled,
+  [ML_EV_RETRIED] = on_retried,     [ML_EV_SKIPPED] = on_skipped,
+  [ML_EV_RESET] = on_reset,         [ML_EV_CANCELLED] = on_cancelled,
+  [ML_EV_COMMENTED] = on_commented, [ML_EV_EDITED] = on_edited,
+  [ML_EV_DELIVERED] = on_delivered, [ML_EV_UNDELIVERED] = on_undelivered,
+};
+
+ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
+                 const ml_now *now, ml_made *out, ml_err *e) {
+  ml_err unused;
+  step s = {f, p, ev, now, out, e != NULL ? e : &unused, false};
+  ml_rc rc;
+
+  if ((unsigned)ev->kind >= ML_EV_COUNT || handlers[ev->kind] == NULL)
+    return ml_err_set(e, ML_INVALID, "", "no such event");
+  if ((ev->kind == ML_EV_STARTED) != (p->seq == 0))
+    return ml_err_set(e, ML_CONFLICT, "", "the process has begun already");
+  rc = handlers[ev->kind](&s);
+  if (s.starved)
+    return ML_NOMEM;
+  if (rc == ML_OK)
+    p->updated_ms = now->wall_ms;
+  return rc;
+}

@@ -1,0 +1,107 @@
+/*
+** inside.h - what the engine's own files share; nobody else includes it.
+**
+** A step is one call of ml_advance().  Judging comes first and changes
+** nothing; from the first change on nothing can be refused any more, only run
+** out of memory, which sets s->short_ of memory and spoils the process.
+*/
+#ifndef ML_ENGINE_INSIDE_H
+#define ML_ENGINE_INSIDE_H
+
+#include "engine/advance.h"
+
+typedef struct step {
+  const ml_flow *f;
+  ml_process *p;
+  const ml_event *ev;
+  const ml_now *now;
+  ml_made *out;
+  ml_err *e;
+  bool starved;          /* an allocation failed */
+} step;
+
+/* move.c */
+void act_move(step *s, ml_act *a, ml_turn on);   /* asserts that it may */
+
+/* made.c: records and effects; texts are copied into out's arena */
+ml_str keep(step *s, ml_str text);               /* in the process's arena */
+ml_str keepf(step *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+ml_record *tell(step *s, ml_told told, uint32_t no, int32_t def, ml_str text);
+ml_effect *effect(step *s, ml_effect_kind kind, uint32_t no);
+void task_changed(step *s, uint32_t no);
+void task_end(step *s, ml_task *t, ml_tasks status, ml_str who, ml_str outcome);
+
+/* write.c: values coming in.  A draft holds checked values until all are good. */
+typedef struct draft {
+  uint16_t field;
+  ml_str value;          /* canonical JSON; none: clear */
+} draft;
+typedef struct drafts {
+  ml_arena arena;
+  draft *list;
+  size_t count;
+} drafts;
+/* Check the object `data` (field id or short id -> value) at pointer `at`.
+** allowed: by field, or NULL: all. */
+ml_rc drafts_check(step *s, drafts *d, const ml_json *data, const char *at,
+                   const bool *allowed, ml_err *e);
+void drafts_apply(step *s, const drafts *d);
+void drafts_free(drafts *d);
+/* JSON {id: value} of the drafts for history, sealed ones masked. */
+ml_str drafts_show(step *s, const drafts *d);
+/* A field's value as it would be after the drafts; none: no value. */
+ml_str drafts_value(const step *s, const drafts *d, uint16_t field);
+
+/* phase.c: how a run goes on */
+void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by);
+void phase_judged(step *s, ml_strand *st, const bool *truths);
+void phase_ask_when(step *s, ml_strand *st);
+void phase_settle(step *s, uint32_t strand_no);   /* go on if the phase is done */
+void run_update(step *s);                         /* aggregate, tell changes */
+void run_end(step *s, ml_status status, ml_str why);
+
+/* act.c: an activity's life */
+void act_begin(step *s, ml_act *a);
+void act_run(step *s, ml_act *a, const char *mode);
+void act_attempt(step *s, ml_act *a);             /* the next attempt begins */
+void act_succeed(step *s, ml_act *a, ml_str outcome, ml_str data);
+void act_fail(step *s, ml_act *a, ml_str why);
+void act_break(step *s, ml_act *a, ml_str why, ml_str at);
+void act_not_yet(step *s, ml_act *a, ml_str why, int64_t after_ms);
+void act_rest(step *s, ml_act *a, ml_wait wait, int64_t due_ms);   /* parked */
+void act_drop_tasks(step *s, ml_act *a);
+const ml_activity *act_def(const step *s, const ml_act *a);
+int64_t due_moment(const step *s, const ml_due *d);
+
+/* attempted.c, task.c, operate.c, woke.c: one event each */
+ml_rc on_attempted(step *s);
+ml_rc on_died(step *s);
+ml_rc on_answered(step *s);
+ml_rc on_lost(step *s);
+ml_rc on_completed(step *s);
+ml_rc on_claimed(step *s);
+ml_rc on_released(step *s);
+ml_rc on_reassigned(step *s);
+ml_rc on_signalled(step *s);
+ml_rc on_retried(step *s);
+ml_rc on_skipped(step *s);
+ml_rc on_reset(step *s);
+ml_rc on_cancelled(step *s);
+ml_rc on_commented(step *s);
+ml_rc on_edited(step *s);
+ml_rc on_woke(step *s);
+ml_rc on_recovered(step *s);
+ml_rc on_delivered(step *s);
+ml_rc on_undelivered(step *s);
+
+void act_answer(step *s, ml_act *a, ml_str json);  /* its open call is done */
+void task_open(step *s, ml_act *a, ml_str form);   /* offer or allocate */
+void assign(step *s, ml_str who);
+bool state_may(const ml_flow *f, ml_str from, ml_str to);
+ml_rc state_check(step *s, ml_str to, const char *at, ml_err *e);
+
+/* retry.c */
+int64_t retry_wait(const ml_retry *r, uint32_t k, ml_rand *rand);
+
+#endif

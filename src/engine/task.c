@@ -1,0 +1,315 @@
+/*
+** task.c - tasks: who may take one, what may be filled in, how it ends.
+*/
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/inside.h"
+
+/* Offer a task to its lane, or allocate it to who did the lane's first one
+** here (SEMANTICS.md 14).  form: what a script asked; none: the definition's. */
+void task_open(step *s, ml_act *a, ml_str form) {
+  const ml_activity *def = act_def(s, a);
+  ml_task *t = ml_process_add_task(s->p);
+  uint32_t act = a->no;
+  uint16_t act_no = a->def;
+
+  if (t == NULL) {
+    s->starved = true;
+    return;
+  }
+  t->no = form.p == NULL ? act : s->p->next_no++;
+  t->act = act;
+  t->lane = def->lane;
+  t->created_ms = s->now->wall_ms;
+  if (form.p != NULL) {
+    ml_arena arena = {0};
+    ml_json *j = NULL;
+
+    if (ml_json_parse(&arena, form.p, form.n, NULL, &j, NULL) == ML_OK)
+      t->lane = (int16_t)ml_flow_lane(s->f, ml_json_str(j, "lane"));
+    ml_arena_free(&arena);
+    t->form = keep(s, form);
+  } else {
+    t->due_ms = due_moment(s, &def->due);
+    t->remind_ms = due_moment(s, &def->remind);
+    t->escalate_ms = due_moment(s, &def->escalate);
+  }
+  t->assignee = def->anew ? ML_NOSTR : ml_process_person(s->p, t->lane);
+  if (t->assignee.p != NULL)
+    tell(s, ML_TOLD_ALLOCATED, t->no, act_no, t->assignee);
+  else
+    tell(s, ML_TOLD_OFFERED, t->no, act_no, s->f->lanes[t->lane].id);
+  task_changed(s, t->no);
+}
+
+static bool in_lane(const ml_actor *who, int16_t lane) {
+  for (size_t i = 0; i < who->lane_count; i++)
+    if (who->lanes[i] == lane)
+      return true;
+  return false;
+}
+
+/* May this actor do the task?  Judges only. */
+static ml_rc may_do(step *s, const ml_task *t, bool claim) {
+  const ml_actor *who = &s->ev->actor;
+  const ml_act *a = ml_process_act(s->p, t->act);
+  int16_t exclude = a != NULL ? act_def(s, a)->exclude : -1;
+  ml_str lane = t->lane >= 0 ? s->f->lanes[t->lane].id : ML_STR("?");
+
+  if (who->operator_ && !claim)
+    return ML_OK;
+  if (who->who.p == NULL)
+    return ml_err_set(s->e, ML_REFUSED, "", "a task needs a person");
+  if (!in_lane(who, t->lane))
+    return ml_err_set(s->e, ML_REFUSED, "", "only members of lane '%.*s' may do "
+                      "this task, and '%.*s' is none", (int)lane.n, lane.p,
+                      (int)who->who.n, who->who.p);
+  if (exclude >= 0 && ml_str_eq(ml_process_person(s->p, exclude), who->who))
+    return ml_err_set(s->e, ML_REFUSED, "", "'%.*s' did the task of lane '%.*s' "
+                      "and may not do this one", (int)who->who.n, who->who.p,
+                      (int)s->f->lanes[exclude].id.n, s->f->lanes[exclude].id.p);
+  if (t->assignee.p != NULL && !ml_str_eq(t->assignee, who->who))
+    return ml_err_set(s->e, claim ? ML_CONFLICT : ML_REFUSED, "",
+                      claim ? "already accepted by '%.*s'"
+                            : "the task is allocated to '%.*s'",
+                      (int)t->assignee.n, t->assignee.p);
+  return ML_OK;
+}
+
+static ml_rc find_task(step *s, ml_task **t) {
+  *t = ml_process_task(s->p, s->ev->no);
+  if (*t != NULL)
+    return ML_OK;
+  if (s->ev->no > 0 && s->ev->no < s->p->next_no)
+    return ml_err_set(s->e, ML_CONFLICT, "", "the task is done already, or was "
+                      "cancelled");
+  return ml_err_set(s->e, ML_NOT_FOUND, "", "there is no such task");
+}
+
+/* ---- the form ---- */
+
+static const ml_outcome *find_outcome(step *s, const ml_activity *def) {
+  ml_str id = s->ev->outcome;
+  char known[240] = "";
+  size_t n = 0;
+
+  if (id.p == NULL && def->outcome_count == 1)
+    return &def->outcomes[0];
+  if (id.p != NULL && ml_flow_outcome(def, id) != NULL)
+    return ml_flow_outcome(def, id);
+  for (uint16_t i = 0; i < def->outcome_count && n < sizeof known - 70; i++)
+    n += (size_t)snprintf(known + n, sizeof known - n, "%s'%.*s'",
+                          i > 0 ? ", " : "",
+                          (int)(def->outcomes[i].id.n > 60
+                                    ? 60 : def->outcomes[i].id.n),
+                          def->outcomes[i].id.p);
+  if (id.p == NULL)
+    ml_err_set(s->e, ML_INVALID, "/outcome", "an outcome must be chosen: %s",
+               known);
+  else
+    ml_err_set(s->e, ML_INVALID, "/outcome", "no outcome '%.*s'; allowed: %s",
+               (int)(id.n > 80 ? 80 : id.n), id.p, known);
+  return NULL;
+}
+
+static ml_rc needs(step *s, const drafts *d, uint16_t field) {
+  const ml_field *f = &s->f->fields[field];
+  char at[120];
+
+  if (drafts_value(s, d, field).p != NULL)
+    return ML_OK;
+  snprintf(at, sizeof at, "/data/%.*s", (int)(f->short_id.n > 80
+                                                  ? 80 : f->short_id.n),
+           f->short_id.p);
+  return ml_err_set(s->e, ML_INVALID, at, "field '%.*s' is required here",
+                    (int)f->short_id.n, f->short_id.p);
+}
+
+/* `need` of the outcome replaces the form's own marks and the fields'
+** `required` (SEMANTICS.md 13). */
+static ml_rc check_needs(step *s, const drafts *d, const ml_form_field *form,
+                         uint16_t count, const ml_outcome *o) {
+  ml_rc rc = ML_OK;
+
+  if (o != NULL && o->has_need) {
+    for (uint16_t i = 0; i < o->need_count && rc == ML_OK; i++)
+      rc = needs(s, d, o->need[i]);
+    return rc;
+  }
+  for (uint16_t i = 0; i < count && rc == ML_OK; i++)
+    if (form[i].edit &&
+        (form[i].need || s->f->fields[form[i].field].required))
+      rc = needs(s, d, form[i].field);
+  return rc;
+}
+
+/* Check what was filled in against a form. */
+static ml_rc check_form(step *s, drafts *d, const ml_form_field *form,
+                        uint16_t count, const ml_outcome *o) {
+  bool *allowed = ml_arena_zero(&s->out->arena, s->f->field_count + 1u);
+  ml_rc rc;
+
+  if (allowed == NULL)
+    return ML_NOMEM;
+  for (uint16_t i = 0; i < count; i++)
+    if (form[i].edit)
+      allowed[form[i].field] = true;
+  rc = drafts_check(s, d, s->ev->data, "/data", allowed, s->e);
+  return rc == ML_OK ? check_needs(s, d, form, count, o) : rc;
+}
+
+static void remember_person(step *s, const ml_task *t) {
+  if (s->ev->actor.who.p != NULL && t->lane >= 0 &&
+      ml_process_person(s->p, t->lane).p == NULL &&
+      !ml_process_add_person(s->p, t->lane, s->ev->actor.who))
+    s->starved = true;
+}
+
+/* ctx:ask's task: its values go back to the script, not into the fields. */
+static ml_rc complete_asked(step *s, ml_task *t, ml_act *a) {
+  ml_arena arena = {0};
+  ml_json *form = NULL;
+  const ml_json *outcomes;
+  ml_str outcome = s->ev->outcome;
+  ml_buf b = {0};
+  ml_jw w;
+  bool ok = false;
+  ml_rc rc;
+
+  rc = ml_json_parse(&arena, t->form.p, t->form.n, NULL, &form, s->e);
+  if (rc != ML_OK)
+    return rc;
+  outcomes = ml_json_get(form, "outcomes");
+  if (outcomes == NULL || outcomes->count == 0)
+    ok = outcome.p == NULL || ml_str_is(outcome, "done");
+  for (uint32_t i = 0; outcomes != NULL && i < outcomes->count; i++) {
+    const ml_json *o = ml_json_at(outcomes, i);
+    ml_str id = o->type == ML_JSTR ? o->s : ml_json_str(o, "id");
+
+    ok = ok || ml_str_eq(id, outcome) ||
+         (outcome.p == NULL && outcomes->count == 1);
+    if (outcome.p == NULL && outcomes->count == 1)
+      outcome = id;
+  }
+  if (!ok) {
+    ml_arena_free(&arena);
+    return ml_err_set(s->e, ML_INVALID, "/outcome",
+                      "this task has no outcome '%.*s'",
+                      (int)(s->ev->outcome.n > 80 ? 80 : s->ev->outcome.n),
+                      s->ev->outcome.p != NULL ? s->ev->outcome.p : "");
+  }
+  ml_jw_init(&w, &b);
+  ml_jw_obj(&w);
+  ml_jw_kstr(&w, "outcome", outcome.p != NULL ? outcome : ML_STR("done"));
+  ml_jw_kstr(&w, "who", s->ev->actor.who);
+  ml_jw_key(&w, "data");
+  if (s->ev->data != NULL)
+    ml_jw_json(&w, s->ev->data);
+  else
+    ml_jw_raw(&w, ML_STR("{}"));
+  ml_jw_end(&w);
+  remember_person(s, t);
+  tell(s, ML_TOLD_DONE, t->no, a->def, outcome);
+  s->out->task_no = t->no;
+  task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, outcome);
+  if (b.bad)
+    s->starved = true;
+  else
+    act_answer(s, a, (ml_str){b.p, b.len});
+  ml_buf_free(&b);
+  ml_arena_free(&arena);
+  return ML_OK;
+}
+
+ml_rc on_completed(step *s) {
+  const ml_activity *def;
+  const ml_outcome *o;
+  ml_record *r;
+  ml_task *t;
+  ml_act *a;
+  drafts d = {0};
+  ml_str shown;
+  ml_rc rc = find_task(s, &t);
+
+  if (rc == ML_OK)
+    rc = may_do(s, t, false);
+  if (rc != ML_OK)
+    return rc;
+  a = ml_process_act(s->p, t->act);
+  if (t->form.p != NULL) {
+    rc = complete_asked(s, t, a);
+    if (rc == ML_OK)
+      run_update(s);
+    return rc;
+  }
+  def = act_def(s, a);
+  o = find_outcome(s, def);
+  if (o == NULL)
+    return ML_INVALID;
+  rc = check_form(s, &d, def->form, def->form_count, o);
+  if (rc == ML_OK) {
+    remember_person(s, t);
+    shown = drafts_show(s, &d);
+    drafts_apply(s, &d);
+    r = tell(s, ML_TOLD_DONE, t->no, a->def, o->id);
+    r->data = shown;
+    s->out->task_no = t->no;
+    task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, o->id);
+    act_succeed(s, a, o->id, ML_NOSTR);
+    run_update(s);
+  }
+  drafts_free(&d);
+  return rc;
+}
+
+ml_rc on_claimed(step *s) {
+  ml_task *t;
+  ml_rc rc = find_task(s, &t);
+
+  if (rc == ML_OK)
+    rc = may_do(s, t, true);
+  if (rc != ML_OK)
+    return rc;
+  if (t->assignee.p == NULL) {
+    t->assignee = keep(s, s->ev->actor.who);
+    tell(s, ML_TOLD_CLAIMED, t->no, ml_process_act(s->p, t->act)->def,
+         t->assignee);
+    task_changed(s, t->no);
+  }
+  return ML_OK;
+}
+
+ml_rc on_released(step *s) {
+  ml_task *t;
+  ml_rc rc = find_task(s, &t);
+
+  if (rc != ML_OK)
+    return rc;
+  if (t->assignee.p == NULL)
+    return ml_err_set(s->e, ML_CONFLICT, "", "nobody has accepted the task");
+  if (!s->ev->actor.operator_ && !ml_str_eq(t->assignee, s->ev->actor.who))
+    return ml_err_set(s->e, ML_REFUSED, "", "the task is allocated to '%.*s'",
+                      (int)t->assignee.n, t->assignee.p);
+  t->assignee = ML_NOSTR;
+  tell(s, ML_TOLD_RELEASED, t->no, ml_process_act(s->p, t->act)->def, ML_NOSTR);
+  task_changed(s, t->no);
+  return ML_OK;
+}
+
+/* By an operator; that `to` is in the lane was looked at by the caller. */
+ml_rc on_reassigned(step *s) {
+  ml_task *t;
+  ml_rc rc = find_task(s, &t);
+
+  if (rc != ML_OK)
+    return rc;
+  if (!s->ev->actor.operator_)
+    return ml_err_set(s->e, ML_REFUSED, "", "only an operator may reassign a "
+                      "task");
+  t->assignee = keep(s, s->ev->to);
+  tell(s, ML_TOLD_ALLOCATED, t->no, ml_process_act(s->p, t->act)->def,
+       t->assignee);
+  task_changed(s, t->no);
+  return ML_OK;
+}

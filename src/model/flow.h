@@ -1,0 +1,227 @@
+/*
+** flow.h - a workflow as loaded: checked whole, then immutable.
+**
+** A script worker evaluates workflow.lua and gives the definition as a JSON
+** tree (lua/moonlane/define.lua makes it; the shape is documented below).  The core
+** trusts nothing of it: ml_flow_parse() checks everything a process will rely
+** on and names each mistake with file:line.  Code is not in here: where the
+** definition has a function the tree says true, and the worker finds the
+** function again by `path`.
+**
+** The tree (members not named here are mistakes):
+**   { "api": 1, "workflows": [ {
+**       "name", "at": "workflow.lua:9", "title",
+**       "lanes":    [ {"id","title","at"} ],
+**       "settings": [ {"id","type","required","default","at"} ],
+**       "fields":   [ {"id","short","type","no","required","sealed","search",
+**                      "label","of":[{"id","label"}],"initial","max","at"} ],
+**       "states":   {"list":[{"id","label"}],"start":id,"moves":[[from,to]]},
+**       "hosts":    ["api.example.com", ...],
+**       "start":    [ {"kind","name","at", ...} ],
+**       "phases":   [ PHASE ] } ] }
+**   PHASE  {"name","at","entries":[ENTRY],"next","max","when":true}
+**   ENTRY  {"kind":"activity","label","title","node","lane","run":true,
+**           "is_complete":true,"undo":true,"retry":[n,"5s..10m"],"timeout",
+**           "give_up","ask","outcomes":["skip"],"writes":[..],"at"}
+**        | {"kind":"task","label","title","node","lane","show":[..],
+**           "edit":["f","g!"],"outcomes":[{"id","label","need":[..]}],"due",
+**           "remind","escalate","anew","exclude","at"}
+**        | {"kind":"receive","label","signal","lane","at",..}
+**        | {"kind":"branch","name","at","when":true,"phases":[PHASE]}
+**   next   "phase" | {"kind":"join"} | {"kind":"finish"}
+**        | {"outcome": one of those, ...}
+** "title", "label": a text, or {"en":..,"ja":..}.
+*/
+#ifndef ML_MODEL_FLOW_H
+#define ML_MODEL_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pack.h"
+#include "base/rc.h"
+#include "model/word.h"
+
+#define ML_API_NUMBER 1          /* the C interface scripts are written for */
+
+typedef struct ml_choice {
+  ml_str id;
+  ml_str label;                  /* JSON: a text or {"en":..}; or none */
+} ml_choice;
+
+typedef struct ml_field {
+  ml_str id;
+  ml_str short_id;               /* outside name; equals id unless given */
+  ml_ftype type;
+  int32_t no;                    /* the author's number, or -1 */
+  bool required, sealed, search;
+  ml_str label;                  /* JSON or none */
+  ml_choice *of;
+  uint32_t of_count;
+  ml_str initial;                /* canonical JSON value, or none */
+  uint32_t max;                  /* bytes of a text; 0: the type's own limit */
+} ml_field;
+
+typedef struct ml_lane {
+  ml_str id;
+  ml_str title;                  /* JSON or none */
+} ml_lane;
+
+typedef struct ml_setting {
+  ml_str id;
+  ml_ftype type;
+  bool required;
+  ml_str dflt;                   /* canonical JSON, or none */
+} ml_setting;
+
+typedef struct ml_outcome {
+  ml_str id;
+  ml_str label;                  /* JSON or none */
+  bool has_need;                 /* need replaces the form's own marks */
+  uint16_t *need;                /* field indexes */
+  uint16_t need_count;
+} ml_outcome;
+
+/* retry = { n, wait }: n retries after the first attempt; a random wait
+** between min and min(max, min * 2^k); min == max: exactly that. */
+typedef struct ml_retry {
+  bool given;
+  uint32_t n;
+  int64_t min_ms, max_ms;
+} ml_retry;
+
+/* A moment relative to something: a duration from now, or a field's. */
+typedef struct ml_due {
+  bool given;
+  int32_t field;                 /* >= 0: the field holds it */
+  int64_t ms;                    /* else: after this long */
+} ml_due;
+
+typedef enum ml_akind { ML_AK_AUTO, ML_AK_TASK, ML_AK_RECEIVE } ml_akind;
+
+typedef struct ml_form_field {
+  uint16_t field;
+  bool edit;                     /* else display only */
+  bool need;                     /* binds outcomes without their own need */
+} ml_form_field;
+
+typedef struct ml_activity {
+  ml_akind kind;
+  uint16_t phase;                /* flow->phases[] it stands in */
+  ml_str label, title;           /* title: JSON or none */
+  int32_t node;                  /* -1: none */
+  int16_t lane;                  /* -1: none */
+  ml_str path;                   /* "4.1.2.1": where the worker finds it */
+  bool has_is_complete, has_undo;
+  ml_retry retry;
+  int64_t timeout_ms;            /* one attempt, waiting included; 0 none */
+  ml_due timeout_due;            /* timeout = field */
+  int64_t give_up_ms;            /* all attempts; 0 none */
+  int64_t ask_ms;                /* is_complete asked every; default 5 m */
+  ml_outcome *outcomes;          /* "done" stands first unless a task */
+  uint16_t outcome_count;
+  uint16_t *writes;              /* declared */
+  uint16_t write_count;
+  /* a task */
+  ml_form_field *form;
+  uint16_t form_count;
+  ml_due due, remind, escalate;
+  bool anew;
+  int16_t exclude;               /* lane whose workers may not; -1 none */
+  /* a receive step */
+  ml_str signal;
+} ml_activity;
+
+enum { ML_TO_NEXT = -1, ML_TO_JOIN = -2, ML_TO_FINISH = -3 };
+
+typedef struct ml_next {
+  ml_str outcome;                /* none: whatever the outcome */
+  int32_t to;                    /* phase index in flow->phases, or ML_TO_* */
+} ml_next;
+
+typedef struct ml_phase {
+  ml_str name;
+  uint16_t list;
+  uint16_t first_activity, activity_count;   /* in flow->activities */
+  uint16_t first_branch, branch_count;       /* in flow->branches */
+  ml_next *next;
+  uint16_t next_count;
+  int32_t decider;               /* activity whose outcome next maps, or -1 */
+  uint32_t max;                  /* entries allowed; 0: no loop leads here */
+  bool when;                     /* a function says whether it is entered */
+  ml_str path;                   /* "4" or "4.1.2" */
+} ml_phase;
+
+typedef struct ml_branch {
+  ml_str name;
+  uint16_t phase;                /* the phase it stands in */
+  uint16_t list;                 /* the list of phases it runs */
+  bool when;
+  ml_str path;                   /* "4.1" */
+} ml_branch;
+
+/* A list of phases in order: list 0 is the workflow's own. */
+typedef struct ml_list {
+  uint16_t first_phase, phase_count;         /* in flow->phases */
+  int32_t branch;                /* -1: the workflow's own */
+} ml_list;
+
+typedef struct ml_trigger {
+  ml_str kind;                   /* "form", "http", "poll", "webhook", ... */
+  ml_str name;
+  ml_str json;                   /* the whole entry, for who runs it */
+  int64_t every_ms;              /* poll: 0 when a setting says it */
+  ml_str every_setting;
+  ml_form_field *form;           /* form, http: fields it may fill */
+  uint16_t form_count;
+  uint16_t index;                /* 1-based place in `start` */
+} ml_trigger;
+
+typedef struct ml_state {
+  ml_str id, label;
+} ml_state;
+
+typedef struct ml_flow {
+  ml_arena arena;                /* holds everything */
+  ml_str name, title;
+  uint16_t index;                /* which of the bundle's workflows, from 0 */
+  ml_lane *lanes;            uint16_t lane_count;
+  ml_setting *settings;      uint16_t setting_count;
+  ml_field *fields;          uint16_t field_count;
+  ml_trigger *triggers;      uint16_t trigger_count;
+  ml_list *lists;            uint16_t list_count;
+  ml_phase *phases;          uint16_t phase_count;
+  ml_branch *branches;       uint16_t branch_count;
+  ml_activity *activities;   uint16_t activity_count;
+  ml_state *states;          uint16_t state_count;
+  int32_t start_state;           /* -1: none */
+  uint16_t (*moves)[2];      uint16_t move_count;   /* none: anything goes */
+  ml_str *hosts;             uint16_t host_count;
+} ml_flow;
+
+/* Where mistakes are told, each as it is found: `at` is "file:line". */
+typedef void ml_flow_fault_fn(void *arg, const char *at, const char *text);
+
+/*
+** Check the tree and build the flows of one folder.  `folder` stands before
+** every file name ("order-delivery/workflow.lua:9").  Every mistake is told,
+** at most 100; ML_INVALID when there was one, and then *flows is NULL.  On
+** ML_OK *flows is an array of *count flows, each to be ended with
+** ml_flow_free(), the array with ml_mem_free().
+*/
+ml_rc ml_flow_parse(const char *folder, const ml_json *tree,
+                    ml_flow_fault_fn *fault, void *arg, ml_flow ***flows,
+                    size_t *count);
+void ml_flow_free(ml_flow *f);   /* NULL allowed */
+
+/* Index by id, or -1. */
+int ml_flow_field(const ml_flow *f, ml_str id);      /* id, then short id */
+int ml_flow_lane(const ml_flow *f, ml_str id);
+int ml_flow_setting(const ml_flow *f, ml_str id);
+int ml_flow_state(const ml_flow *f, ml_str id);
+int ml_flow_trigger(const ml_flow *f, ml_str name);
+const ml_outcome *ml_flow_outcome(const ml_activity *a, ml_str id);
+
+#endif

@@ -1,0 +1,560 @@
+/*
+** commit.c - what a turn gathered becomes one batch; what it carries is
+** released when it is on disk.
+**
+** Self-clocked: a batch goes to the store when none is on its way, so while
+** one is flushed the next gathers.
+*/
+#include <string.h>
+
+#include "run/inside.h"
+
+void *list_room(void *list, size_t count, size_t *cap, size_t size) {
+  size_t bigger = *cap > 0 ? *cap * 2 : 4;
+  void *p;
+
+  if (count < *cap)
+    return list;
+  p = ml_mem_realloc(list, bigger * size);
+  if (p != NULL)
+    *cap = bigger;
+  return p;
+}
+
+ml_str arena_str(ml_arena *a, ml_str s, bool *starved) {
+  ml_str copy = ML_NOSTR;
+
+  if (s.p == NULL)
+    return copy;
+  copy.p = ml_arena_dup(a, s.p, s.n);
+  if (copy.p == NULL)
+    *starved = true;
+  else
+    copy.n = s.n;
+  return copy;
+}
+
+load *load_of(proc *pr) {
+  if (pr->load == NULL) {
+    pr->load = ml_mem_zero(sizeof *pr->load);
+    if (pr->load != NULL)
+      pr->load->answers_end = &pr->load->answers;
+  }
+  return pr->load;
+}
+
+/* Its inputs have been answered or moved. */
+void load_free(load *l) {
+  if (l == NULL)
+    return;
+  ml_mem_free(l->history);
+  ml_mem_free(l->journal);
+  ml_mem_free(l->drops);
+  ml_mem_free(l->tasks);
+  ml_mem_free(l->mails);
+  ml_mem_free(l->mail_drops);
+  ml_mem_free(l->comments);
+  ml_mem_free(l->effects);
+  ml_arena_free(&l->arena);
+  ml_mem_free(l);
+}
+
+/* ---- rows ---- */
+
+static ml_str record_name(const ml_flow *f, const ml_record *rec) {
+  if (rec->def < 0)
+    return ML_NOSTR;
+  switch (rec->told) {
+    case ML_TOLD_PHASE: return f->phases[rec->def].name;
+    case ML_TOLD_BRANCH: case ML_TOLD_JOINED: return f->branches[rec->def].name;
+    default:
+      return rec->def < f->activity_count ? f->activities[rec->def].label
+                                          : ML_NOSTR;
+  }
+}
+
+static bool add_history(proc *pr, load *l, const ml_record *rec, uint64_t seq,
+                        int64_t now_ms) {
+  ml_row_history *h = list_room(l->history, l->history_count, &l->history_cap,
+                                sizeof *h);
+
+  if (h == NULL)
+    return false;
+  l->history = h;
+  h += l->history_count++;
+  *h = (ml_row_history){pr->n, seq, now_ms, rec->told, rec->no,
+                        record_name(pr->f, rec),       /* the flow's: stays */
+                        arena_str(&l->arena, rec->who, &l->starved),
+                        arena_str(&l->arena, rec->text, &l->starved),
+                        arena_str(&l->arena, rec->data, &l->starved)};
+  return true;
+}
+
+static ml_row_task *add_task(load *l) {
+  ml_row_task *t = list_room(l->tasks, l->task_count, &l->task_cap, sizeof *t);
+
+  if (t == NULL)
+    return NULL;
+  l->tasks = t;
+  memset(&t[l->task_count], 0, sizeof *t);
+  return &t[l->task_count++];
+}
+
+/* Label and title of a task: its activity's, or what the script asked. */
+static void name_task(const proc *pr, ml_row_task *t, int32_t def) {
+  if (def >= 0) {
+    t->label = pr->f->activities[def].label;
+    t->title = pr->f->activities[def].title;
+  }
+}
+
+static bool open_task_row(ml_run *r, proc *pr, load *l, uint32_t no) {
+  const ml_task *k = ml_process_task(pr->p, no);
+  const ml_act *a = k != NULL ? ml_process_act(pr->p, k->act) : NULL;
+  ml_row_task *t;
+
+  if (k == NULL)
+    return true;
+  t = add_task(l);
+  if (t == NULL)
+    return false;
+  t->n = pr->n;
+  t->no = no;
+  t->act = k->act;
+  t->lane = k->lane >= 0 ? ml_run_lane_no(r, pr->f->name,
+                                          pr->f->lanes[k->lane].id) : 0;
+  t->status = ML_TASK_OPEN;
+  t->created_ms = k->created_ms;
+  t->due_ms = k->due_ms;
+  t->assignee = arena_str(&l->arena, k->assignee, &l->starved);
+  name_task(pr, t, a != NULL ? a->def : -1);
+  return true;
+}
+
+static int32_t def_of_record(const ml_made *m, uint32_t no) {
+  for (size_t i = 0; i < m->record_count; i++)
+    if (m->records[i].no == no && m->records[i].told == ML_TOLD_DONE)
+      return m->records[i].def;
+  return -1;
+}
+
+static bool ended_task_row(ml_run *r, proc *pr, load *l, const ml_made *m,
+                           size_t i, int64_t now_ms) {
+  const struct ml_task_end *e = &m->ended[i];
+  const ml_act *a = ml_process_act(pr->p, e->act);
+  ml_row_task *t = add_task(l);
+
+  if (t == NULL)
+    return false;
+  t->n = pr->n;
+  t->no = e->no;
+  t->act = e->act;
+  t->lane = e->lane >= 0 ? ml_run_lane_no(r, pr->f->name,
+                                          pr->f->lanes[e->lane].id) : 0;
+  t->status = e->status;
+  t->created_ms = e->created_ms;
+  t->due_ms = e->due_ms;
+  t->ended_ms = now_ms;
+  t->assignee = arena_str(&l->arena, e->who, &l->starved);
+  t->outcome = arena_str(&l->arena, e->outcome, &l->starved);
+  name_task(pr, t, a != NULL ? (int32_t)a->def : def_of_record(m, e->no));
+  return true;
+}
+
+/* A comment of a script: the record's data is its visibility. */
+static bool comment_row(proc *pr, load *l, const ml_record *rec,
+                        int64_t now_ms) {
+  ml_row_comment *c = list_room(l->comments, l->comment_count, &l->comment_cap,
+                                sizeof *c);
+
+  if (c == NULL)
+    return false;
+  l->comments = c;
+  c += l->comment_count++;
+  *c = (ml_row_comment){pr->n, (uint32_t)(pr->p->seq), now_ms,
+                        arena_str(&l->arena, rec->who, &l->starved),
+                        arena_str(&l->arena, rec->text, &l->starved),
+                        arena_str(&l->arena, rec->data.p != NULL
+                                                 ? rec->data : ML_STR("private"),
+                                  &l->starved)};
+  return true;
+}
+
+void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
+  load *l = load_of(pr);
+  uint64_t seq = pr->p->seq - m->record_count;
+  bool ok = l != NULL;
+
+  for (size_t i = 0; i < m->record_count && ok; i++) {
+    const ml_record *rec = &m->records[i];
+
+    seq++;
+    if (rec->told == ML_TOLD_COMMENT) {
+      ml_record bare = *rec;
+
+      ok = comment_row(pr, l, rec, now_ms);
+      if (ok)
+        l->comments[l->comment_count - 1].no = (uint32_t)seq;
+      bare.data = ML_NOSTR;
+      if (!ml_str_is(rec->data, "shared") && !ml_str_is(rec->data, "client"))
+        bare.text = ML_STR("(private)");
+      ok = ok && add_history(pr, l, &bare, seq, now_ms);
+      continue;
+    }
+    ok = add_history(pr, l, rec, seq, now_ms);
+  }
+  for (size_t i = 0; i < m->ended_count && ok; i++)
+    ok = ended_task_row(r, pr, l, m, i, now_ms);
+  for (size_t i = 0; i < m->task_count && ok; i++)
+    ok = open_task_row(r, pr, l, m->tasks[i]);
+  if (!ok && l != NULL)
+    l->starved = true;
+}
+
+/* ---- gathering ---- */
+
+static void flush(void *arg);
+
+void flush_soon(ml_run *r) {
+  if (ml_loop_later(r->conf.loop, flush, r) != ML_OK)
+    flush(r);
+}
+
+void mark_dirty(ml_run *r, proc *pr) {
+  if (!pr->dirty && !pr->gone) {
+    pr->dirty = true;
+    pr->next_dirty = NULL;
+    *r->dirty_end = pr;
+    r->dirty_end = &pr->next_dirty;
+  }
+  flush_soon(r);
+}
+
+static void put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
+                        ml_buf *rest) {
+  const ml_process *p = pr->p;
+  const ml_workflow *wf = ml_run_workflow(r, pr->f->name);
+  ml_row_process row = {
+    .n = p->n, .workflow = wf != NULL ? wf->no : 0, .bundle = p->bundle,
+    .flow_index = p->flow_index, .status = p->status, .run = p->run,
+    .deleted = p->deleted, .seq = p->seq,
+    .seq_was = pr->fresh ? 0 : pr->seq_sent,
+    .created_ms = p->created_ms, .updated_ms = p->updated_ms,
+    .completed_ms = p->completed_ms, .cancelled_ms = p->cancelled_ms,
+    .next_action_ms = p->next_action_ms,
+    .first_assigned_ms = p->first_assigned_ms,
+    .last_assigned_ms = p->last_assigned_ms, .parent_n = p->parent_n,
+    .subject = p->subject, .state = p->state, .assigned_to = p->assigned_to,
+    .first_assigned_to = p->first_assigned_to, .created_by = p->created_by,
+  };
+
+  memcpy(row.id, p->id, sizeof row.id);
+  row.due = ml_process_due(p, now_wall(r) + r->conf.lease_ms);
+  ml_buf_reset(data);
+  ml_buf_reset(rest);
+  ml_process_pack_data(p, pr->f, data);
+  ml_process_pack(p, pr->f, rest);
+  row.data = (ml_str){data->p, data->len};
+  row.rest = (ml_str){rest->p, rest->len};
+  ml_batch_process(b, &row);
+  if (row.due > 0)
+    due_at(r, row.due);
+}
+
+static void put_load(ml_batch *b, const proc *pr, load *l) {
+  for (size_t i = 0; i < l->history_count; i++)
+    ml_batch_history(b, &l->history[i]);
+  for (size_t i = 0; i < l->drop_count; i++)
+    ml_batch_journal_drop(b, pr->n, l->drops[i].act, l->drops[i].call);
+  for (size_t i = 0; i < l->journal_count; i++)
+    ml_batch_journal(b, &l->journal[i]);
+  for (size_t i = 0; i < l->task_count; i++)
+    ml_batch_task(b, &l->tasks[i]);
+  for (size_t i = 0; i < l->mail_count; i++)
+    ml_batch_mail(b, &l->mails[i]);
+  for (size_t i = 0; i < l->mail_drop_count; i++)
+    ml_batch_mail_drop(b, pr->n, l->mail_drops[i]);
+  for (size_t i = 0; i < l->comment_count; i++)
+    ml_batch_comment(b, &l->comments[i]);
+  if (l->identity.p != NULL)
+    ml_batch_occurrence(b, pr->f->name, ML_STR(""), l->identity,
+                        pr->p->created_ms, pr->n);
+  if (l->has_key) {
+    l->key.status = l->key_input->status;
+    l->key.answer = (ml_str){l->key_input->out.p, l->key_input->out.len};
+    ml_batch_key(b, &l->key);
+  }
+}
+
+/* A dropped entry that the same batch writes again stays. */
+static void prune_drops(load *l) {
+  size_t to = 0;
+
+  for (size_t i = 0; i < l->drop_count; i++) {
+    bool again = false;
+
+    for (size_t k = 0; k < l->journal_count; k++)
+      again = again || (l->journal[k].act == l->drops[i].act &&
+                        ml_str_eq(l->journal[k].call, l->drops[i].call));
+    if (!again)
+      l->drops[to++] = l->drops[i];
+  }
+  l->drop_count = to;
+}
+
+static void landed(void *arg, ml_batch *b, ml_rc rc);
+
+static void fail_gathering(ml_run *r, ml_rc rc) {
+  while (r->dirty != NULL) {
+    proc *pr = r->dirty;
+
+    r->dirty = pr->next_dirty;
+    pr->dirty = false;
+    proc_drop(r, pr, rc);
+  }
+  r->dirty_end = &r->dirty;
+}
+
+/* Move every dirty proc's load into the batch. */
+static void gather(ml_run *r, ml_batch *b, flight *fl) {
+  ml_buf data = {0}, rest = {0};
+  proc *pr = r->dirty;
+
+  r->dirty = NULL;
+  r->dirty_end = &r->dirty;
+  while (pr != NULL) {
+    proc *next = pr->next_dirty;
+    carried *c = pr->gone ? NULL : ml_mem_zero(sizeof *c);
+
+    pr->dirty = false;
+    if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved)) {
+      ml_mem_free(c);
+      proc_drop(r, pr, ML_NOMEM);
+    } else if (!pr->gone) {
+      c->n = pr->n;
+      c->load = pr->load;
+      pr->load = NULL;
+      prune_drops(c->load);
+      c->unit = ml_batch_unit(b);
+      if (pr->p->seq != pr->seq_sent || pr->fresh)
+        put_process(r, b, pr, &data, &rest);
+      put_load(b, pr, c->load);
+      pr->seq_sent = pr->p->seq;
+      pr->fresh = false;
+      pr->flying++;
+      *fl->end = c;
+      fl->end = &c->next;
+    }
+    pr = next;
+  }
+  ml_buf_free(&data);
+  ml_buf_free(&rest);
+}
+
+static void flush(void *arg) {
+  ml_run *r = arg;
+  ml_batch *b;
+  flight *fl;
+
+  procs_bury(r);
+  if (r->flights > 0 || r->stopped || (r->dirty == NULL && r->writing == NULL))
+    return;
+  b = ml_batch_new(r->conf.store);
+  fl = ml_mem_zero(sizeof *fl);
+  if (b == NULL || fl == NULL) {
+    ml_batch_free(b);
+    ml_mem_free(fl);
+    fail_gathering(r, ML_NOMEM);
+    return;
+  }
+  fl->run = r;
+  fl->end = &fl->first;
+  gather(r, b, fl);
+  fl->writes = r->writing;
+  r->writing = NULL;
+  r->writing_end = &r->writing;
+  for (writes *w = fl->writes; w != NULL; w = w->next) {
+    ml_batch_unit(b);
+    if (w->fill != NULL)
+      w->fill(w->arg, b);
+  }
+  r->flights++;
+  r->stats.batches++;
+  ml_store_submit(r->conf.store, b, landed, fl);
+  ml_store_reap(r->conf.store);             /* inline stores are done by now */
+}
+
+/* ---- landing ---- */
+
+static void answer_all(ml_run *r, load *l, ml_rc rc) {
+  ml_err e = {0};
+
+  while (l->answers != NULL) {
+    ml_input *in = l->answers;
+
+    l->answers = in->next;
+    if (rc != ML_OK) {
+      ml_err_set(&e, rc, "", rc == ML_FULL
+                 ? "the disk is full; nothing was changed, reading goes on"
+                 : rc == ML_STALE ? "the process has moved on; try again"
+                 : "the store could not write it (%s)", ml_rc_name(rc));
+      input_answer(r, in, rc, &e);
+    } else {
+      input_answer(r, in, in->refusal.rc,
+                   in->refusal.rc != ML_OK ? &in->refusal : NULL);
+    }
+  }
+}
+
+static void release(ml_run *r, carried *c) {
+  proc *pr = proc_find(r, c->n);
+
+  for (size_t i = 0; i < c->load->effect_count && pr != NULL && !pr->gone;
+       i++) {
+    const ml_effect *ef = &c->load->effects[i];
+
+    if (ef->kind == ML_DO_CALL)
+      call_send(r, pr, ef);
+    else
+      out_deliver(r, pr, ef);
+    pr = proc_find(r, c->n);
+  }
+}
+
+/* A unit was left out.  A start under a key that is there already is answered
+** as the first one was; anything else is refused. */
+static void left_out(ml_run *r, carried *c, ml_rc rc) {
+  proc *pr = proc_find(r, c->n);
+
+  if (rc == ML_EXISTS && c->load->has_key) {
+    ml_input *in = c->load->key_input;
+    ml_input **at = &c->load->answers;
+
+    while (*at != NULL && *at != in)
+      at = &(*at)->next;
+    if (*at == in) {
+      *at = in->next;
+      in->next = NULL;
+      input_replay(r, in);
+    }
+  }
+  answer_all(r, c->load, rc);
+  if (pr != NULL)
+    proc_drop(r, pr, rc);
+}
+
+static void end_writes(ml_run *r, writes *w, ml_rc rc);
+
+static void landed(void *arg, ml_batch *b, ml_rc rc) {
+  flight *fl = arg;
+  ml_run *r = fl->run;
+
+  r->flights--;
+  if (rc == ML_UNKNOWN) {
+    r->stopped = true;
+    if (r->conf.stopped != NULL)
+      r->conf.stopped(r->conf.stopped_arg, rc, "a flush to disk failed: what "
+                      "was being written may or may not be there");
+  }
+  while (fl->first != NULL) {
+    carried *c = fl->first;
+    ml_rc urc = rc != ML_OK ? rc : ml_batch_unit_rc(b, c->unit);
+    proc *pr = proc_find(r, c->n);
+
+    fl->first = c->next;
+    if (pr != NULL && pr->flying > 0)
+      pr->flying--;
+    else
+      for (proc *g = r->grave; g != NULL; g = g->next_grave)
+        if (g->n == c->n && g->flying > 0)
+          g->flying--;
+    if (rc == ML_UNKNOWN) {
+      /* nobody is told anything that rests on it */
+      while (c->load->answers != NULL) {
+        ml_input *in = c->load->answers;
+
+        c->load->answers = in->next;
+        ml_input_free(in);
+      }
+    } else if (urc != ML_OK) {
+      left_out(r, c, urc);
+    } else {
+      answer_all(r, c->load, ML_OK);
+      release(r, c);
+    }
+    pr = proc_find(r, c->n);
+    if (pr != NULL)
+      proc_rest(r, pr);
+    load_free(c->load);
+    ml_mem_free(c);
+  }
+  end_writes(r, fl->writes, rc);
+  ml_batch_free(b);
+  ml_mem_free(fl);
+  if (r->dirty != NULL || r->writing != NULL || r->grave != NULL)
+    flush_soon(r);
+}
+
+/* ---- small writes that ride along ---- */
+
+static void write_end(ml_run *r, writes *w) {
+  w->done(w->arg, w->rc, &w->e);
+  ml_mem_free(w);
+  busy_end(r);
+}
+
+static void reread(ml_run *r, void *arg, ml_rc rc) {
+  writes *w = arg;
+
+  if (w->rc == ML_OK && rc != ML_OK)
+    w->rc = ml_err_set(&w->e, rc, "", "written, but it could not be read back");
+  write_end(r, w);
+}
+
+static void end_writes(ml_run *r, writes *w, ml_rc rc) {
+  while (w != NULL) {
+    writes *next = w->next;
+
+    w->rc = rc;
+    if (rc != ML_OK)
+      ml_err_set(&w->e, rc, "", "the store could not write it (%s)",
+                 ml_rc_name(rc));
+    if (rc == ML_OK && w->reread)
+      people_read(r, reread, w);
+    else
+      write_end(r, w);
+    w = next;
+  }
+}
+
+static void queue_write(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                        void *arg, bool again) {
+  writes *w = ml_mem_zero(sizeof *w);
+  ml_err e = {0};
+
+  if (w == NULL || r->stopped) {
+    ml_mem_free(w);
+    ml_err_set(&e, ML_NOMEM, "", "memory is short");
+    done(arg, ML_NOMEM, &e);
+    return;
+  }
+  w->run = r;
+  w->fill = fill;
+  w->done = done;
+  w->arg = arg;
+  w->reread = again;
+  r->busy++;
+  *r->writing_end = w;
+  r->writing_end = &w->next;
+  flush_soon(r);
+}
+
+void ml_run_write(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                  void *arg) {
+  queue_write(r, fill, done, arg, true);
+}
+
+void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                   void *arg) {
+  queue_write(r, fill, done, arg, false);
+}

@@ -1,0 +1,256 @@
+/*
+** inside.h - what the files of src/run share; nobody else includes it.
+**
+** A proc is a process in memory: its state, the inputs that wait for it, what
+** it changed since its last batch (a "load" of rows, effects and answers).
+** Invariants:
+** 1. A proc is in the table from its first input until it is at rest, nothing
+**    waits for it and nothing of it is uncommitted.
+** 2. Only ml_advance() changes proc->p, only through proc_apply().
+** 3. What a batch carries is released when the batch is on disk, in the order
+**    in which it was made; a batch that failed drops every proc it touched.
+** 4. An answer of a script or a peer names process, activity and slice; one
+**    that no longer fits is dropped.
+*/
+#ifndef ML_RUN_INSIDE_H
+#define ML_RUN_INSIDE_H
+
+#include "run/run.h"
+
+typedef struct bundle {
+  uint32_t no;
+  uint8_t hash[32];
+  ml_str folder;
+  char version[65];
+  ml_flow **flows;
+  size_t flow_count;
+  bool **manned;                 /* per flow, a flag a lane */
+  int64_t at_ms;
+} bundle;
+
+/* An entry of an activity's journal, in memory. */
+typedef struct entry {
+  uint32_t act;
+  uint32_t place;
+  ml_entry e;
+} entry;
+
+/* Rows, effects and answers made since the last batch. */
+typedef struct load {
+  ml_arena arena;
+  ml_row_history *history;  size_t history_count, history_cap;
+  ml_row_journal *journal;  size_t journal_count, journal_cap;
+  ml_row_journal *drops;    size_t drop_count, drop_cap;
+  ml_row_task *tasks;       size_t task_count, task_cap;
+  ml_row_mail *mails;       size_t mail_count, mail_cap;
+  uint32_t *mail_drops;     size_t mail_drop_count, mail_drop_cap;
+  ml_row_comment *comments; size_t comment_count, comment_cap;
+  ml_effect *effects;       size_t effect_count, effect_cap;   /* outside */
+  ml_input *answers, **answers_end;     /* inputs to be told */
+  bool has_key;
+  ml_row_key key;
+  ml_input *key_input;           /* whose answer the key keeps */
+  ml_str identity;               /* the occurrence that started it; or none */
+  bool starved;
+} load;
+
+typedef struct proc {
+  struct proc *chain;            /* of the table's slot */
+  struct proc *next_dirty, *next_grave;
+  int64_t n;
+  ml_process *p;                 /* NULL: being loaded */
+  const ml_flow *f;
+  const bundle *b;
+  ml_input *first, **end;        /* wait until it is loaded */
+  load *load;                    /* made since the last batch; or NULL */
+  bool dirty;                    /* in the dirty list */
+  bool fresh;                    /* never in a batch: insert, not replace */
+  bool gone;                     /* a batch of it failed: ignore what comes */
+  uint64_t seq_sent;             /* seq of the row as last put in a batch */
+  uint32_t flying;               /* batches with it, not yet reaped */
+  uint32_t reads;                /* reader jobs for it under way */
+  entry *journal;
+  size_t journal_count, journal_cap;
+  ml_arena journal_arena;
+  uint32_t comment_last;
+  bool comment_known;
+  size_t arena_packed;           /* size of its arena after the last packing */
+} proc;
+
+/* What one batch carries. */
+typedef struct carried {
+  struct carried *next;
+  int64_t n;
+  load *load;
+  size_t unit;
+  bool key_taken;
+} carried;
+
+typedef struct flight {          /* a batch on its way */
+  ml_run *run;
+  carried *first, **end;
+  struct writes *writes;         /* ml_run_write()s in it */
+} flight;
+
+/* A small write that rides with the next batch. */
+typedef struct writes {
+  struct writes *next;
+  ml_run *run;
+  ml_run_fill_fn *fill;
+  ml_run_done_fn *done;
+  void *arg;
+  bool reread;                   /* small tables changed: read them again */
+  ml_rc rc;
+  ml_err e;
+} writes;
+
+typedef struct trigger {         /* one in force */
+  struct trigger *next;
+  ml_run *run;
+  const bundle *b;
+  const ml_flow *f;
+  const ml_trigger *t;
+  ml_str workflow, name;
+  char *state;                   /* JSON */
+  size_t state_len;
+  int64_t due_ms;                /* next run; 0: none */
+  bool running;
+  bool stale;                    /* no longer in force: free when it ends */
+} trigger;
+
+typedef struct people {          /* the small tables, as last read */
+  ml_arena arena;
+  ml_row_lane *lanes;       size_t lane_count;
+  ml_row_member *members;   size_t member_count;
+  ml_row_user *users;       size_t user_count;
+  ml_row_token *tokens;     size_t token_count;
+  ml_row_setting *settings; size_t setting_count;
+} people;
+
+enum { TABLE_SIZE = 4096 };
+
+struct ml_run {
+  ml_run_conf conf;
+  proc *table[TABLE_SIZE];
+  size_t proc_count;
+  proc *dirty, **dirty_end;
+  proc *grave;                   /* gone, not yet freed */
+  writes *writing, **writing_end;
+  bool flushing_later;
+  size_t flights;
+  int64_t next_n;
+  bundle **bundles;    size_t bundle_count;
+  ml_workflow *workflows; size_t workflow_count;
+  ml_arena names;                /* texts of workflows, kept for good */
+  people people;
+  trigger *triggers;
+  ml_row_trigger *trigger_rows; size_t trigger_row_count;
+  ml_arena trigger_arena;
+  ml_buf broken;
+  size_t busy;                   /* loads of folders, reads, evals, triggers */
+  /* the scan */
+  ml_loop_timer *timer;
+  bool begun, scanning, first_scan, draining, stopped;
+  int64_t next_due_ms;           /* earliest known; 0 none */
+  ml_due_item scan_after;
+  ml_made made;
+  ml_run_stats stats;
+  ml_run_done_fn *drained;
+  void *drained_arg;
+  ml_loop_timer *drain_timer;
+};
+
+/* proc.c */
+proc *proc_find(ml_run *r, int64_t n);
+proc *proc_get(ml_run *r, int64_t n);        /* finds, or begins to load it */
+proc *proc_new(ml_run *r, int64_t n);        /* empty, in the table */
+void proc_rest(ml_run *r, proc *pr);         /* free it if invariant 1 allows */
+void proc_drop(ml_run *r, proc *pr, ml_rc rc);   /* its waiting inputs get rc */
+void proc_queue(ml_run *r, proc *pr, ml_input *in);
+/* Advance by the input and keep what was made; the input is used up. */
+void proc_take(ml_run *r, proc *pr, ml_input *in);
+/* The same for an event from inside, without anyone to answer. */
+ml_rc proc_event(ml_run *r, proc *pr, ml_event *ev);
+void proc_free(proc *pr);
+void procs_bury(ml_run *r);
+ml_rc proc_add_entry(ml_run *r, proc *pr, uint32_t act, const ml_entry *e,
+                     bool store);
+
+/* start.c */
+void start_take(ml_run *r, ml_input *in);
+void input_replay(ml_run *r, ml_input *in);
+void input_answer(ml_run *r, ml_input *in, ml_rc rc, const ml_err *e);
+ml_str process_settings(ml_run *r, ml_arena *a, const ml_flow *f, ml_err *e);
+
+/* commit.c */
+load *load_of(proc *pr);                     /* NULL: out of memory */
+void load_free(load *l);
+void mark_dirty(ml_run *r, proc *pr);
+void flush_soon(ml_run *r);
+/* As ml_run_write(), for tables that are not cached. */
+void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                   void *arg);
+void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
+
+/* script.c: slices; call.c: HTTP and what else leaves */
+void script_run(ml_run *r, proc *pr, const ml_effect *ef);
+void script_judge(ml_run *r, proc *pr, const ml_effect *ef);
+void call_send(ml_run *r, proc *pr, const ml_effect *ef);
+void out_deliver(ml_run *r, proc *pr, const ml_effect *ef);
+void mail_take(ml_run *r, proc *pr, const ml_effect *ef);
+/* A request a script wants (JSON) as a call; texts in `a`.  Secrets of the
+** workflow filled in, hosts and headers checked. */
+ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
+                 ml_str want, ml_str key, ml_http_call *out, bool *raw,
+                 ml_err *e);
+/* An answer as the JSON that goes into a journal, secrets redacted.
+** "not yet" (SEMANTICS.md 6): *not_yet, *why, *after_ms; result none. */
+ml_str call_answer(ml_run *r, ml_arena *a, const ml_flow *f,
+                   const ml_http_answer *answer, bool raw, bool *not_yet,
+                   ml_str *why, int64_t *after_ms);
+
+/* due.c */
+void due_begin(ml_run *r);
+void due_at(ml_run *r, int64_t ms);          /* something becomes due then */
+void due_look(ml_run *r);
+
+/* bundle.c, folder.c */
+bundle *bundle_no(const ml_run *r, uint32_t no);
+bundle *bundle_hash(const ml_run *r, const uint8_t hash[32]);
+void bundle_free(bundle *b);
+ml_rc bundle_add(ml_run *r, bundle *b);
+void bundle_man(ml_run *r);                  /* recompute who has members */
+ml_workflow *workflow_named(ml_run *r, ml_str name, bool make);
+ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e);
+void sources_pack(ml_buf *b, const ml_source *src, size_t n);
+ml_rc sources_unpack(ml_arena *a, ml_str packed, ml_source **src, size_t *n);
+
+typedef struct folder {          /* one folder as read from disk */
+  struct folder *next;
+  ml_arena arena;
+  ml_str name;
+  ml_source *sources;
+  size_t source_count;
+  uint8_t hash[32];
+} folder;
+ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fault,
+                   void *arg);
+void folders_free(folder *f);
+
+/* people.c */
+typedef void reread_done(ml_run *r, void *arg, ml_rc rc);
+void people_read(ml_run *r, reread_done *done, void *arg);
+ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name);
+
+/* trigger.c */
+void triggers_swap(ml_run *r);               /* as the workflows in force say */
+int64_t triggers_due(ml_run *r, int64_t now_ms);   /* run those; next moment */
+void triggers_free(ml_run *r);
+ml_rc triggers_load(ml_run *r, ml_read *rd);
+
+int64_t now_wall(const ml_run *r);
+void busy_end(ml_run *r);
+void *list_room(void *list, size_t count, size_t *cap, size_t size);
+ml_str arena_str(ml_arena *a, ml_str s, bool *starved);
+
+#endif

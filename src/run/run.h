@@ -1,0 +1,204 @@
+/*
+** run.h - where everything meets: event -> engine and scripts -> commit ->
+** release the effects.
+**
+** Everything here belongs to the loop's thread.  A process with uncommitted
+** changes lives in memory and is the only truth for whoever writes; others
+** are loaded when an input for them comes.  All inputs of a process pass
+** through one queue.  What a turn of the loop gathered goes into one batch; answers
+** and outside effects leave when the batch is on disk, never before.
+*/
+#ifndef ML_RUN_RUN_H
+#define ML_RUN_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/rc.h"
+#include "engine/advance.h"
+#include "model/flow.h"
+#include "model/process.h"
+#include "net/client.h"
+#include "net/loop.h"
+#include "script/host.h"
+#include "store/store.h"
+
+typedef struct ml_run ml_run;
+
+typedef struct ml_run_conf {
+  ml_loop *loop;
+  ml_store *store;               /* its notify must wake ml_run_reap() */
+  ml_http *http;                 /* outgoing calls */
+  ml_script *script;
+  ml_clock *clock;
+  ml_rand *rand;
+  const ml_str *allow;           /* private addresses scripts may reach */
+  size_t allow_count;
+  int64_t lease_ms;              /* 0: 60 s */
+  uint32_t queue_max;            /* accepted starts not yet at rest; 0: 10,000,
+                                    more: ML_AGAIN */
+  uint8_t secret_key[32];        /* AES-256 key of sealed settings */
+  void (*stopped)(void *arg, ml_rc rc, const char *why);   /* a flush failed:
+                                    stop the program at once */
+  void *stopped_arg;
+} ml_run_conf;
+
+ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e);
+void ml_run_free(ml_run *r);     /* NULL allowed */
+
+/*
+** Read the small tables, make ready the bundles of processes that go on, then
+** start the scan for due work.  done: ready to serve.
+*/
+typedef void ml_run_done_fn(void *arg, ml_rc rc, const ml_err *e);
+void ml_run_begin(ml_run *r, ml_run_done_fn *done, void *arg);
+void ml_run_reap(ml_run *r);     /* after the store's notify */
+/* Refuse new inputs with ML_AGAIN, let what runs end, then done. */
+void ml_run_drain(ml_run *r, int64_t limit_ms, ml_run_done_fn *done, void *arg);
+/* Nothing under way: no input, slice, call, commit (virtual-clock tests). */
+bool ml_run_idle(const ml_run *r);
+/* The next moment at which something is due by itself; 0: never.  Only
+** right when idle.  (Virtual-clock tests turn the clock to it.) */
+int64_t ml_run_next_due(const ml_run *r);
+void ml_run_tick(ml_run *r);     /* look at the clock now (tests; SIGCONT) */
+
+/* ---- definitions ---- */
+
+/*
+** Bring a folder of workflows (each sub-folder one bundle; or itself one)
+** into force: read, evaluate in a worker, check whole, store, swap routes
+** and triggers in one step.  A folder that is broken leaves what was in force as
+** it is.  Each mistake is told by fault ("order-delivery/workflow.lua:12").
+** done: ML_OK, or ML_INVALID when any folder was refused.
+*/
+void ml_run_load(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
+                 ml_run_done_fn *done, void *arg);
+/* The same without bringing anything into force: `moonlane check`. */
+void ml_run_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
+                  ml_run_done_fn *done, void *arg);
+
+typedef struct ml_workflow {     /* in force, or with processes */
+  uint32_t no;
+  ml_str name;
+  uint32_t bundle;               /* 0: not in force */
+  const ml_flow *flow;           /* of the bundle in force, or NULL */
+} ml_workflow;
+size_t ml_run_workflow_count(const ml_run *r);
+const ml_workflow *ml_run_workflow_at(const ml_run *r, size_t i);
+const ml_workflow *ml_run_workflow(const ml_run *r, ml_str name);   /* or NULL */
+const ml_workflow *ml_run_workflow_no(const ml_run *r, uint32_t no);
+/* Flow of a process's row; NULL when its bundle is not known (incident). */
+const ml_flow *ml_run_flow(const ml_run *r, uint32_t bundle, uint16_t index);
+/* SHA-256 of the bundle as 64 hex digits: its version. */
+ml_str ml_run_bundle_version(const ml_run *r, uint32_t bundle);
+/* Folders refused at the last load, as "place: text" lines; "" when none. */
+ml_str ml_run_broken(const ml_run *r);
+
+/* A row as a process; NULL with *rc (ML_NOT_FOUND: its bundle is not known).
+** The caller's, to be freed. */
+ml_process *ml_run_process_of(const ml_run *r, const ml_row_process *row,
+                              ml_rc *rc);
+
+/* ---- inputs ---- */
+
+/*
+** An input: an event for one process (or the start of a new one) and whom to
+** answer.  Make it with ml_input_new(), let its texts lie in its arena, hand
+** it over with ml_run_put(); from then on it is the run's.
+*/
+typedef struct ml_input ml_input;
+struct ml_input {
+  ml_arena arena;
+  int64_t n;                     /* process; 0: start a new one */
+  uint8_t id[16];                /* compared when not zero: ML_NOT_FOUND */
+  ml_str workflow;               /* start: its name */
+  ml_event ev;
+  int64_t if_seq;                /* >= 0: ML_CONFLICT unless p->seq is it */
+  bool has_key;                  /* Idempotency-Key */
+  uint8_t key[16], body_hash[16];
+  int64_t parent_n;              /* start: by ctx:start / ctx:call */
+  ml_str parent_act, parent_call;
+  ml_str trigger, identity;      /* start by a trigger: its occurrence, seen once */
+  /* Right after the event was taken, before the commit: write the answer from
+  ** the process as it now is.  NULL: none. */
+  int (*render)(void *arg, const ml_process *p, const ml_flow *f,
+                const ml_made *made, ml_buf *out);   /* HTTP status to keep */
+  /* After the commit, or when refused: exactly once.  replayed: the answer is
+  ** that of an earlier request under this key; `out` holds the stored body. */
+  void (*done)(void *arg, ml_rc rc, const ml_err *e, int status,
+               const ml_buf *out, bool replayed);
+  void *arg;
+  /* the run's */
+  struct ml_input *next;
+  ml_buf out;
+  int status;
+  ml_err refusal;                /* rc set: what `done` will be told */
+};
+ml_input *ml_input_new(void);    /* NULL: out of memory */
+void ml_input_free(ml_input *in);        /* only when not handed over */
+void ml_run_put(ml_run *r, ml_input *in);
+
+/* ---- reads: the store's reader, with a snapshot after every reported commit */
+ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done, void *arg);
+
+/* ---- people, settings, tokens: small tables, cached, written through ---- */
+
+/* Fill a batch, then: done after the commit, and the caches show it. */
+typedef void ml_run_fill_fn(void *arg, ml_batch *b);
+void ml_run_write(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                  void *arg);
+
+uint32_t ml_run_lane_no(const ml_run *r, ml_str workflow, ml_str lane);  /* 0 */
+const ml_row_lane *ml_run_lane(const ml_run *r, uint32_t no);     /* or NULL */
+const ml_row_user *ml_run_user(const ml_run *r, ml_str id);       /* or NULL */
+const ml_row_token *ml_run_token(const ml_run *r, ml_str id);     /* or NULL */
+size_t ml_run_user_count(const ml_run *r);
+const ml_row_user *ml_run_user_at(const ml_run *r, size_t i);
+size_t ml_run_token_count(const ml_run *r);
+const ml_row_token *ml_run_token_at(const ml_run *r, size_t i);
+bool ml_run_member(const ml_run *r, uint32_t lane, ml_str user);
+/* Lanes of a flow that a person is in: indexes of the flow, for ml_actor. */
+size_t ml_run_lanes_of(const ml_run *r, const ml_flow *f, ml_str user,
+                       int16_t *out, size_t max);
+/* Lane numbers a person is in, over all workflows. */
+size_t ml_run_lane_nos_of(const ml_run *r, ml_str user, uint32_t *out,
+                          size_t max);
+/* A setting's value as JSON; none: not set (its default not looked at).  A secret
+** is opened; never shown to anyone but the client that sends it. */
+ml_str ml_run_setting(ml_run *r, ml_arena *a, ml_str workflow, ml_str key);
+/* Set (JSON value; none: drop).  Checked by the workflow's declaration; a
+** secret is sealed before it is stored. */
+void ml_run_set_setting(ml_run *r, ml_str workflow, ml_str key,
+                        const ml_json *value, ml_run_done_fn *done, void *arg);
+
+/* ---- triggers ---- */
+
+/* A request came for /hooks/<workflow>/<name>: give it to the trigger's
+** `receive`.  answer: JSON {"started":[ids]} or {}; ML_NOT_FOUND. */
+typedef void ml_run_hook_fn(void *arg, ml_rc rc, const ml_err *e, ml_str answer);
+void ml_run_hook(ml_run *r, ml_str workflow, ml_str name, ml_str request_json,
+                 ml_run_hook_fn *fn, void *arg);
+/* The unguessable last part of a webhook's path: HMAC of its name. */
+void ml_run_hook_token(const ml_run *r, ml_str workflow, ml_str name,
+                       char out[44]);
+/* Run a poll now instead of at its time. */
+void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
+                     ml_run_hook_fn *fn, void *arg);
+
+/* A line of Lua in the sandbox (REPL): globals JSON object. */
+void ml_run_eval(ml_run *r, ml_str source, ml_str globals, ml_run_hook_fn *fn,
+                 void *arg);
+
+typedef struct ml_run_stats {
+  uint64_t inputs, starts, completed, slices, calls, batches, refused,
+      incidents, loaded, in_memory, queued;
+  int64_t oldest_wait_ms;
+} ml_run_stats;
+void ml_run_stats_get(const ml_run *r, ml_run_stats *out);
+
+#endif

@@ -1,0 +1,129 @@
+/* quest.c - one question under way. */
+#include "script/quest.h"
+
+#include <string.h>
+
+enum { HEAD = 5 };             /* length and kind */
+
+static ml_rc pack(ml_quest *q, const ml_ask *ask) {
+  ml_buf b = {0};
+
+  ml_ask_pack(&b, ask);
+  if (b.bad) {
+    ml_rc rc = b.len > ML_FRAME_MAX ? ML_LIMIT : ML_NOMEM;
+
+    ml_buf_free(&b);
+    return rc;
+  }
+  ml_buf_free(&q->frame);
+  q->frame = b;
+  return ML_OK;
+}
+
+static void quest_free(ml_quest *q) {
+  ml_buf_free(&q->frame);
+  ml_mem_free(q);
+}
+
+ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
+                   ml_answer_fn *fn, void *arg, ml_quest **out) {
+  ml_quest *q = ml_mem_zero(sizeof *q);
+  ml_ask copy = *ask;
+  ml_rc rc;
+
+  *out = NULL;
+  if (q == NULL)
+    return ML_NOMEM;
+  *q = (ml_quest){.id = id, .theirs = ask->id, .kind = ask->kind, .fn = fn,
+                  .arg = arg, .counted = count || ask->count_units};
+  memcpy(q->bundle, ask->bundle, sizeof q->bundle);
+  copy.id = id;
+  copy.count_units = q->counted;
+  rc = pack(q, &copy);
+  if (rc != ML_OK) {
+    quest_free(q);
+    return rc;
+  }
+  *out = q;
+  return ML_OK;
+}
+
+ml_rc ml_quest_count(ml_quest *q) {
+  ml_arena a = {0};
+  ml_ask ask;
+  ml_rc rc = ml_ask_unpack(&a, q->kind, (ml_str){q->frame.p + HEAD,
+                                                 q->frame.len - HEAD}, &ask);
+
+  if (rc == ML_OK) {
+    ask.count_units = q->counted = true;
+    rc = pack(q, &ask);
+  }
+  ml_arena_free(&a);
+  return rc;
+}
+
+void ml_quest_end(ml_quest *q, ml_rc rc, ml_answer *r) {
+  ml_answer none = {0};
+
+  if (r == NULL)
+    r = &none;
+  r->id = q->theirs;
+  q->fn(q->arg, rc, r);
+  quest_free(q);
+}
+
+/* ---- lists ---- */
+
+void ml_quests_add(ml_quests *l, ml_quest *q) {
+  q->next = NULL;
+  if (l->tail != NULL)
+    l->tail->next = q;
+  else
+    l->head = q;
+  l->tail = q;
+  l->n++;
+}
+
+void ml_quests_put_back(ml_quests *l, ml_quest *q) {
+  ml_quest **p = &l->head;
+
+  while (*p != NULL && (*p)->id < q->id)
+    p = &(*p)->next;
+  q->next = *p;
+  *p = q;
+  if (q->next == NULL)
+    l->tail = q;
+  l->n++;
+}
+
+ml_quest *ml_quests_take(ml_quests *l) {
+  ml_quest *q = l->head;
+
+  if (q == NULL)
+    return NULL;
+  l->head = q->next;
+  if (l->head == NULL)
+    l->tail = NULL;
+  l->n--;
+  q->next = NULL;
+  return q;
+}
+
+/* ---- frames ---- */
+
+int64_t ml_quest_frame(const char *p, size_t n, int *kind, ml_str *record) {
+  const unsigned char *u = (const unsigned char *)p;
+  uint32_t len;
+
+  if (n < 4)
+    return 0;
+  len = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 |
+        (uint32_t)u[3] << 24;
+  if (len < 1 || len > ML_FRAME_MAX)
+    return -1;
+  if (n - 4 < len)
+    return 0;
+  *kind = u[4];
+  *record = (ml_str){p + HEAD, len - 1};
+  return (int64_t)len + 4;
+}

@@ -1,0 +1,272 @@
+/*
+** sqlite.h - what the files of this folder share; nobody else includes it
+** (but tests/test_store_plan.c, which looks at every statement).
+**
+** Who touches what: the writer's connection belongs to the writer thread, the
+** reader's to the reader thread, the rest of ml_store to the owner's thread or
+** to whoever holds `mu`, as it is marked.  Inline, all three are one thread and
+** the two connections are one.
+*/
+#ifndef ML_STORE_SQLITE_H
+#define ML_STORE_SQLITE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "store/store.h"
+
+enum {
+  ML_STORE_ROW_MAX = (16 << 20) + (64 << 10),  /* bytes of a row or text */
+  ML_STORE_LOG_MAX = 16 << 20,         /* WAL: a checkpoint is due */
+  ML_STORE_LOG_ALARM = 4,              /* times log_max: a warning */
+  ML_STORE_LOG_SOFT = 4,               /* log_max / this: when nobody waits */
+  ML_STORE_GROUP_UNITS = 500,          /* most units in one commit, ... */
+  ML_STORE_GROUP_BYTES = 4 << 20,      /* ... and bytes gathered (one batch
+                                          may be larger) */
+  ML_STORE_PACK_MAX = 64 << 10,        /* bytes of a packed history row */
+  ML_STORE_EXPIRE_MAX = 10000,         /* keys forgotten by one _keys_expire */
+  ML_STORE_READ_MS = 5000,             /* one read job */
+  ML_STORE_SCAN_MAX = 20000,           /* rows looked at for one page */
+  ML_STORE_LANES_MAX = 64              /* lanes in one ml_read_tasks */
+};
+
+/* ---- statements (sqlite_sql.c) ---- */
+
+typedef enum ml_sql {
+  SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_BEGIN_READ,
+  SQL_SAVE, SQL_SAVE_RELEASE, SQL_SAVE_ROLLBACK,
+  SQL_PAGE_COUNT,
+  SQL_BOOT, SQL_LAST_N,
+  /* writing */
+  SQL_PROCESS_INSERT, SQL_PROCESS_UPDATE, SQL_PROCESS_UPDATE_ALL,
+  SQL_TASK_PUT, SQL_HISTORY_PUT, SQL_JOURNAL_PUT, SQL_JOURNAL_DROP,
+  SQL_COMMENT_PUT, SQL_MAIL_PUT, SQL_MAIL_DROP, SQL_KEY_PUT, SQL_KEYS_EXPIRE,
+  SQL_BUNDLE_PUT, SQL_WORKFLOW_PUT, SQL_TRIGGER_PUT, SQL_OCCURRENCE_PUT,
+  SQL_LANE_PUT, SQL_MEMBER_PUT, SQL_MEMBER_DROP, SQL_USER_PUT, SQL_TOKEN_PUT,
+  SQL_TOKEN_DROP, SQL_SETTING_PUT, SQL_SETTING_DROP,
+  /* reading one process */
+  SQL_PROCESS_GET, SQL_JOURNAL_ALL, SQL_JOURNAL_ACT, SQL_HISTORY_FROM,
+  SQL_HISTORY_AFTER, SQL_COMMENTS, SQL_COMMENT_LAST, SQL_MAIL, SQL_KEY_GET,
+  SQL_TASKS_OF, SQL_TASK_GET,
+  /* finding */
+  SQL_DUE, SQL_LEASES, SQL_NEXT_DUE, SQL_NEXT_LEASE,
+  SQL_FIND_ALL, SQL_FIND_PARENT, SQL_FIND_RUN, SQL_FIND_ASSIGNED,
+  SQL_FIND_STATE, SQL_FIND_OPEN_OF, SQL_FIND_OPEN,
+  SQL_TASKS_ALL, SQL_TASKS_OPEN, SQL_TASKS_OFFERED, SQL_TASKS_OFFERED_ANY,
+  SQL_TASKS_ALLOCATED,
+  SQL_COUNT_OPEN, SQL_COUNT_TASKS, SQL_COUNT_INCIDENTS,
+  /* small tables */
+  SQL_BUNDLES, SQL_BUNDLE_GET, SQL_WORKFLOWS, SQL_TRIGGERS, SQL_OCCURRENCE_GET,
+  SQL_LANES, SQL_MEMBERS, SQL_USERS, SQL_TOKENS, SQL_SETTINGS_ALL,
+  SQL_SETTINGS_OF,
+  SQL_COUNT
+} ml_sql;
+
+typedef struct ml_sql_text {
+  const char *text;
+  const char *scan;   /* why it may walk a whole table or index; NULL: it
+                         must not (tests/test_store_plan.c) */
+} ml_sql_text;
+
+extern const ml_sql_text ml_sql_texts[SQL_COUNT];
+
+/* A connection and its statements, each prepared when first used and kept. */
+typedef struct ml_conn {
+  sqlite3 *db;
+  sqlite3_stmt *st[SQL_COUNT];
+} ml_conn;
+
+/* NULL: *rc says why. */
+sqlite3_stmt *ml_conn_stmt(ml_conn *c, ml_sql id, ml_rc *rc);
+/* A statement without parameters and rows: step, reset.  SQLite's code. */
+int ml_conn_run(ml_conn *c, ml_sql id);
+void ml_conn_close(ml_conn *c);
+
+/* What an SQLite code means for whoever asked.  For a COMMIT, see commit() in
+** sqlite_write.c: there the same code may mean "unknown". */
+ml_rc ml_sqlite_rc(int code);
+
+/* Parameters and columns in order, from the first; look at the end. */
+typedef struct ml_bind {
+  sqlite3_stmt *st;
+  int i;              /* last one bound */
+  int rc;             /* first SQLite error */
+} ml_bind;
+void ml_bind_i64(ml_bind *b, int64_t v);
+void ml_bind_opt(ml_bind *b, int64_t v);             /* 0: NULL */
+void ml_bind_text(ml_bind *b, ml_str s);             /* none: NULL; borrowed */
+void ml_bind_blob(ml_bind *b, const void *p, size_t n);
+
+typedef struct ml_cols {
+  sqlite3_stmt *st;
+  ml_arena *a;        /* where texts are copied to */
+  int i;              /* next one */
+  bool nomem;
+  bool bad;           /* a value that is no such value: ML_CORRUPT */
+} ml_cols;
+int64_t ml_col_i64(ml_cols *c);                      /* NULL: 0 */
+uint32_t ml_col_u32(ml_cols *c, uint32_t max);
+ml_str ml_col_str(ml_cols *c);                       /* NULL: none */
+void ml_col_bytes(ml_cols *c, void *out, size_t n);  /* exactly n, or bad */
+
+/* ---- schema (migrate.c) ---- */
+
+typedef struct ml_migration {
+  const char *sql;    /* from the version before to this one */
+} ml_migration;
+
+extern const ml_migration ml_migrations[];           /* [0] makes version 1 */
+extern const uint32_t ml_migration_count;
+
+/*
+** Bring `db` from its user_version to `count`, each step in a transaction of
+** its own.  With path and something to migrate, FILE.before-N is made first
+** through the same VFS.  *now: the version found.
+*/
+ml_rc ml_migrate(sqlite3 *db, const char *path, const char *vfs,
+                 const ml_migration *list, uint32_t count, ml_err *e);
+/* ML_REFUSED when it is newer than `count`, or not a store of ours.  Looks
+** only.  *version: 0 when the file is empty. */
+ml_rc ml_migrate_check(sqlite3 *db, uint32_t count, uint32_t *version,
+                       ml_err *e);
+
+/* ---- batches (sqlite_batch.c gathers, sqlite_apply.c writes) ---- */
+
+/* Something on its way: to a store thread, then back to the owner. */
+typedef struct ml_job {
+  struct ml_job *next;
+  bool is_read;
+} ml_job;
+
+typedef struct ml_jobs {
+  ml_job *head, *tail;
+} ml_jobs;
+
+void ml_jobs_put(ml_jobs *q, ml_job *j);
+ml_job *ml_jobs_take(ml_jobs *q);                    /* NULL: empty */
+
+typedef enum ml_op {
+  OP_PROCESS = 1, OP_TASK, OP_HISTORY, OP_JOURNAL, OP_JOURNAL_DROP, OP_COMMENT,
+  OP_MAIL, OP_MAIL_DROP, OP_KEY, OP_KEYS_EXPIRE, OP_BUNDLE, OP_WORKFLOW,
+  OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
+  OP_TOKEN_DROP, OP_SETTING, OP_COUNT
+} ml_op;
+
+typedef struct ml_unit {
+  size_t start;       /* in ops */
+  ml_rc rc;
+} ml_unit;
+
+struct ml_batch {
+  ml_job job;         /* first: a batch is a job */
+  ml_buf ops;         /* unit after unit: kind, packed row, kind, ... */
+  ml_unit *units;
+  size_t unit_count, unit_cap;
+  ml_buf pack;        /* history records not yet in ops: */
+  int64_t pack_n;     /* process; 0: none */
+  uint64_t pack_seq, pack_next;
+  int64_t pack_at;    /* moment of the last one */
+  int64_t last_n;     /* highest process put */
+  uint64_t rows;
+  bool bad;
+  ml_batch_fn *done;
+  void *arg;
+  ml_rc rc;
+};
+
+/* End an open pack of history, so that ops is complete. */
+void ml_batch_seal(ml_batch *b);
+/* Write the next row of *ops.  ML_STALE, ML_EXISTS, ML_INVALID and ML_LIMIT
+** concern its unit alone; all else the whole transaction. */
+ml_rc ml_apply_row(ml_conn *c, ml_unpack *ops);
+
+/* Version of a packed history row: its first byte. */
+#define ML_PACK_VERSION 1
+
+/* ---- the store ---- */
+
+typedef struct ml_store_counts {
+  atomic_uint_fast64_t commits, syncs, rows, batches, units, checkpoints,
+      checkpoint_busy, log_bytes, db_bytes, reads;
+} ml_store_counts;
+
+/* The writer's view of the log (its thread only). */
+typedef struct ml_walog {
+  uint64_t frames;        /* in the log */
+  uint64_t copied;        /* of them, in the database file too */
+  uint64_t tried;         /* frames when a checkpoint was last tried */
+  bool shut;              /* the gate is */
+  bool blocked;           /* RESTART failed: a reader of another program */
+  bool hooked;            /* the last COMMIT wrote something */
+  bool alarm;             /* "log-large" was told */
+  bool failing;           /* "checkpoint-failed" was told */
+} ml_walog;
+
+struct ml_store {
+  /* set by open */
+  char *path;
+  bool memory, threaded, read_only;
+  ml_clock *clock;
+  void (*notify)(void *arg);
+  void *notify_arg;
+  uint64_t log_max;
+  int64_t page_size;
+  int lock_fd;            /* -1: none */
+  int64_t boot;
+  ml_conn writer, reader; /* reader.db is NULL when they are one */
+  ml_store_counts counts;
+  /* the owner's */
+  int64_t last_n;
+  size_t batches_out, reads_out;   /* handed over, not yet reaped */
+  bool reading;           /* inline: inside a job */
+  /* the writer's */
+  ml_walog log;
+  ml_rc dead;             /* a flush failed: answer this for ever */
+  /* under mu */
+  pthread_mutex_t mu;
+  pthread_cond_t to_write, to_read, to_owner;
+  bool mu_made;
+  ml_jobs writes, reads, done;
+  bool stopping;
+  bool gate;              /* no new read job until the log has been reset */
+  bool in_read;           /* the reader has a snapshot */
+  pthread_t write_thread, read_thread;
+  bool write_on, read_on;
+};
+
+/* The connection that reads use. */
+ml_conn *ml_store_reader(ml_store *s);
+
+/* sqlite_write.c */
+void ml_writer_init(ml_store *s);                    /* hooks; before use */
+void ml_writer_run(ml_store *s, ml_batch *b);        /* inline */
+void *ml_writer_main(void *store);
+void ml_writer_leave(ml_store *s);                   /* last checkpoint */
+/* sqlite_read.c */
+void *ml_reader_main(void *store);
+/* Hand finished jobs back to the owner (any thread). */
+void ml_store_finished(ml_store *s, ml_jobs *jobs);
+
+struct ml_read {
+  ml_store *s;
+  ml_conn *c;
+  ml_rc rc;               /* not ML_OK: no snapshot could be had */
+  int64_t until_ms;       /* monotonic */
+};
+
+/* Ready to step a statement of a reader: bound by the caller through *b. */
+ml_rc ml_read_begin(ml_read *r, ml_sql id, ml_bind *b);
+/* Every row through `fn` into a list of `size`-byte elements in the arena,
+** then reset.  fn reads its columns in order; limit 0: all. */
+typedef void ml_row_fn(ml_cols *c, void *row);
+ml_rc ml_read_list(ml_read *r, ml_arena *a, ml_bind *b, size_t size,
+                   size_t limit, ml_row_fn *fn, void *out, size_t *count);
+/* The one row; ML_NOT_FOUND.  */
+ml_rc ml_read_one(ml_read *r, ml_arena *a, ml_bind *b, ml_row_fn *fn,
+                  void *row);
+/* Room for one more element; NULL: out of memory. */
+void *ml_read_grow(ml_arena *a, void *list, size_t count, size_t *cap,
+                   size_t size);
+
+#endif

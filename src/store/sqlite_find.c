@@ -1,0 +1,454 @@
+/*
+** sqlite_find.c - what is due, and lists: whichever index fits the filter best
+** drives, the rest of the filter is judged row by row here.
+**
+** A page looks at no more than ML_STORE_SCAN_MAX rows when its caller can go
+** on from a cursor (`more`), however rare what it wants may be; then it may come
+** back short, or empty, and not be the last one.  Wide columns are read only
+** for rows that are given.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite.h"
+
+/* ---- due ---- */
+
+static int64_t moment(int64_t due) {
+  return due < 0 ? -due : due;
+}
+
+/* Oldest moment first; a process has one, so (moment, n) is an order. */
+static bool is_before(ml_due_item a, ml_due_item b) {
+  if (moment(a.due) != moment(b.due))
+    return moment(a.due) < moment(b.due);
+  return a.n < b.n;
+}
+
+typedef struct Due {
+  ml_bind b;
+  int64_t sign;           /* -1: leases */
+  ml_due_item item;
+  bool has;
+} Due;
+
+static ml_rc due_next(ml_read *r, Due *d) {
+  int code = d->b.rc == SQLITE_OK ? sqlite3_step(d->b.st) : d->b.rc;
+
+  d->has = code == SQLITE_ROW;
+  if (code == SQLITE_ROW) {
+    d->item.due = d->sign * sqlite3_column_int64(d->b.st, 0);
+    d->item.n = sqlite3_column_int64(d->b.st, 1);
+    return ML_OK;
+  }
+  if (code == SQLITE_DONE)
+    return ML_OK;
+  return d->b.rc != SQLITE_OK
+             ? ml_sqlite_rc(d->b.rc)
+             : ml_sqlite_rc(sqlite3_extended_errcode(r->c->db));
+}
+
+static ml_rc due_begin(ml_read *r, Due *d, ml_sql id, int64_t sign,
+                       ml_due_item after, int64_t until, size_t limit) {
+  ml_rc rc = ml_read_begin(r, id, &d->b);
+
+  d->sign = sign;
+  if (rc != ML_OK)
+    return rc;
+  ml_bind_i64(&d->b, moment(after.due));
+  ml_bind_i64(&d->b, after.n);
+  ml_bind_i64(&d->b, until);
+  ml_bind_i64(&d->b, (int64_t)limit);
+  return due_next(r, d);
+}
+
+ml_rc ml_read_due(ml_read *r, int64_t now_ms, bool in_flight,
+                  ml_due_item after, ml_due_item *out, size_t limit,
+                  size_t *count) {
+  Due d[2] = {0};         /* moments, leases */
+  size_t n = 0;
+  ml_rc rc = due_begin(r, &d[0], SQL_DUE, 1, after, now_ms, limit);
+
+  if (rc == ML_OK)
+    rc = due_begin(r, &d[1], SQL_LEASES, -1, after,
+                   in_flight ? INT64_MAX : now_ms, limit);
+  while (rc == ML_OK && n < limit && (d[0].has || d[1].has)) {
+    Due *x = !d[1].has || (d[0].has && is_before(d[0].item, d[1].item)) ? &d[0]
+                                                                       : &d[1];
+
+    out[n++] = x->item;
+    rc = due_next(r, x);
+  }
+  sqlite3_reset(d[0].b.st);       /* NULL is allowed */
+  sqlite3_reset(d[1].b.st);
+  if (rc == ML_OK)
+    *count = n;
+  return rc;
+}
+
+static void get_i64(ml_cols *c, void *row) {
+  *(int64_t *)row = ml_col_i64(c);
+}
+
+/* The one number of a statement without parameters; 0 when no row. */
+static ml_rc one_number(ml_read *r, ml_sql id, int64_t *v) {
+  ml_bind b;
+  ml_rc rc = ml_read_begin(r, id, &b);
+
+  *v = 0;
+  if (rc == ML_OK)
+    rc = ml_read_one(r, NULL, &b, get_i64, v);
+  return rc == ML_NOT_FOUND ? ML_OK : rc;
+}
+
+ml_rc ml_read_next_due(ml_read *r, int64_t *due_ms) {
+  int64_t due, lease;
+  ml_rc rc = one_number(r, SQL_NEXT_DUE, &due);
+
+  if (rc == ML_OK)
+    rc = one_number(r, SQL_NEXT_LEASE, &lease);
+  if (rc != ML_OK)
+    return rc;
+  *due_ms = due == 0 || (lease != 0 && lease < due) ? lease : due;
+  return ML_OK;
+}
+
+/* ---- processes ---- */
+
+/* The narrowest index first.  Those of open processes hold no deleted ones. */
+static ml_sql process_driver(const ml_find_process *f) {
+  bool open = f->status == ML_OPEN && !f->deleted;
+
+  if (f->parent_n != 0)
+    return SQL_FIND_PARENT;
+  if (f->run == ML_RUN_FAILURE || f->run == ML_RUN_ERROR)
+    return SQL_FIND_RUN;
+  if (open && f->assigned_to.p != NULL)
+    return SQL_FIND_ASSIGNED;
+  if (open && f->state.p != NULL)
+    return SQL_FIND_STATE;
+  if (open && f->workflow != 0)
+    return SQL_FIND_OPEN_OF;
+  return open ? SQL_FIND_OPEN : SQL_FIND_ALL;
+}
+
+static ml_rc process_begin(ml_read *r, const ml_find_process *f, ml_bind *b) {
+  ml_sql id = process_driver(f);
+  ml_rc rc = ml_read_begin(r, id, b);
+
+  if (rc != ML_OK)
+    return rc;
+  if (id == SQL_FIND_PARENT)
+    ml_bind_i64(b, f->parent_n);
+  else if (id == SQL_FIND_RUN)
+    ml_bind_i64(b, f->run);
+  else if (id == SQL_FIND_ASSIGNED)
+    ml_bind_text(b, f->assigned_to);
+  else if (id == SQL_FIND_STATE)
+    ml_bind_text(b, f->state);
+  else if (id == SQL_FIND_OPEN_OF)
+    ml_bind_i64(b, f->workflow);
+  ml_bind_i64(b, f->before_n > 0 ? f->before_n : INT64_MAX);
+  return ml_sqlite_rc(b->rc);
+}
+
+static bool text_is(sqlite3_stmt *st, int i, ml_str want) {
+  const void *p;
+
+  if (want.p == NULL)
+    return true;
+  if (sqlite3_column_type(st, i) == SQLITE_NULL)
+    return false;
+  p = sqlite3_column_blob(st, i);
+  return (size_t)sqlite3_column_bytes(st, i) == want.n &&
+         (want.n == 0 || memcmp(p, want.p, want.n) == 0);
+}
+
+/* FIND_COLUMNS: n, workflow, status, run, deleted, parent_n, state,
+** assigned_to. */
+static bool process_fits(sqlite3_stmt *st, const ml_find_process *f) {
+  return (f->workflow == 0 || sqlite3_column_int64(st, 1) == f->workflow) &&
+         (f->status < 0 || sqlite3_column_int(st, 2) == f->status) &&
+         (f->run < 0 || sqlite3_column_int(st, 3) == f->run) &&
+         (f->deleted || sqlite3_column_int(st, 4) == 0) &&
+         (f->parent_n == 0 || sqlite3_column_int64(st, 5) == f->parent_n) &&
+         text_is(st, 6, f->state) && text_is(st, 7, f->assigned_to);
+}
+
+/* Numbers of the page's processes; *more as ml_find_process says. */
+static ml_rc process_page(ml_read *r, const ml_find_process *f, int64_t *ns,
+                          size_t *count, int64_t *more) {
+  size_t seen = 0, n = 0;
+  int64_t last = 0;
+  ml_bind b;
+  ml_rc rc = process_begin(r, f, &b);
+  int code = SQLITE_DONE;
+
+  while (rc == ML_OK) {
+    code = sqlite3_step(b.st);
+    if (code != SQLITE_ROW)
+      break;
+    last = sqlite3_column_int64(b.st, 0);
+    if (process_fits(b.st, f))
+      ns[n++] = last;
+    seen++;
+    if (n == f->limit || (f->more != NULL && seen >= ML_STORE_SCAN_MAX))
+      break;
+  }
+  if (code != SQLITE_ROW && code != SQLITE_DONE)
+    rc = ml_sqlite_rc(sqlite3_extended_errcode(r->c->db));
+  sqlite3_reset(b.st);
+  *count = n;
+  *more = code == SQLITE_ROW ? last : 0;
+  return rc;
+}
+
+ml_rc ml_read_processes(ml_read *r, ml_arena *a, const ml_find_process *f,
+                        ml_row_process **out, size_t *count) {
+  int64_t *ns = ml_arena_alloc(a, (f->limit + 1) * sizeof *ns), more = 0;
+  ml_row_process *rows = ml_arena_alloc(a, (f->limit + 1) * sizeof *rows);
+  size_t n = 0;
+  ml_rc rc = ns != NULL && rows != NULL ? ML_OK : ML_NOMEM;
+
+  if (rc == ML_OK && f->limit > 0)
+    rc = process_page(r, f, ns, &n, &more);
+  for (size_t i = 0; rc == ML_OK && i < n; i++)
+    rc = ml_read_process(r, a, ns[i], &rows[i]);
+  if (rc != ML_OK)
+    return rc;
+  *out = rows;
+  *count = n;
+  if (f->more != NULL)
+    *f->more = more;
+  return ML_OK;
+}
+
+/* ---- tasks ---- */
+
+typedef ml_task_at Key;
+
+typedef struct Keys {
+  Key *p;
+  size_t count, cap;
+} Keys;
+
+static int by_key(const void *a, const void *b) {
+  const Key *x = a, *y = b;
+
+  if (x->n != y->n)
+    return x->n < y->n ? -1 : 1;
+  return x->no < y->no ? -1 : x->no > y->no;
+}
+
+static bool has_lane(const ml_find_task *f, int64_t lane) {
+  for (size_t i = 0; i < f->lane_count; i++)
+    if (f->lanes[i] == lane)
+      return true;
+  return false;
+}
+
+static bool wants_all(const ml_find_task *f) {
+  return f->lanes == NULL && f->user.p == NULL;
+}
+
+/* Columns n, no, status, lane, assignee. */
+static bool task_fits(sqlite3_stmt *st, const ml_find_task *f) {
+  if (f->status >= 0 && sqlite3_column_int(st, 2) != f->status)
+    return false;
+  if (wants_all(f))
+    return true;
+  if (sqlite3_column_type(st, 4) == SQLITE_NULL)
+    return f->any_lane || has_lane(f, sqlite3_column_int64(st, 3));
+  return f->user.p != NULL && text_is(st, 4, f->user);
+}
+
+/* One index, in order; `judged`: what it gives is looked at row by row, and
+** the page may end after so many.  *cut: there may be more behind the last
+** row seen. */
+static ml_rc add_keys(ml_read *r, ml_arena *a, const ml_find_task *f,
+                      ml_bind *b, bool judged, Keys *keys, Key *cut) {
+  size_t seen = 0, taken = 0;
+  ml_rc rc = ml_sqlite_rc(b->rc);
+
+  cut->n = 0;
+  while (rc == ML_OK) {
+    int code = sqlite3_step(b->st);
+    Key k, *p;
+
+    if (code == SQLITE_DONE)
+      break;
+    if (code != SQLITE_ROW) {
+      rc = ml_sqlite_rc(sqlite3_extended_errcode(r->c->db));
+      break;
+    }
+    k = (Key){sqlite3_column_int64(b->st, 0),
+              (uint32_t)sqlite3_column_int64(b->st, 1)};
+    seen++;
+    if (!judged || task_fits(b->st, f)) {
+      p = ml_read_grow(a, keys->p, keys->count, &keys->cap, sizeof *p);
+      if (p == NULL) {
+        rc = ML_NOMEM;
+        break;
+      }
+      keys->p = p;
+      keys->p[keys->count++] = k;
+      taken++;
+    }
+    if (taken == f->limit ||
+        (judged && f->more != NULL && seen >= ML_STORE_SCAN_MAX)) {
+      *cut = k;
+      break;
+    }
+  }
+  sqlite3_reset(b->st);
+  return rc;
+}
+
+/* `id` with its lane or user (or neither), the cursor and, if it takes one,
+** the limit. */
+static ml_rc task_begin(ml_read *r, const ml_find_task *f, ml_sql id,
+                        const uint32_t *lane, const ml_str *user, bool limited,
+                        ml_bind *b) {
+  ml_rc rc = ml_read_begin(r, id, b);
+
+  if (rc != ML_OK)
+    return rc;
+  if (lane != NULL)
+    ml_bind_i64(b, *lane);
+  if (user != NULL)
+    ml_bind_text(b, *user);
+  ml_bind_i64(b, f->after_n);
+  ml_bind_i64(b, f->after_no);
+  if (limited)
+    ml_bind_i64(b, (int64_t)f->limit);
+  return ML_OK;
+}
+
+/* Each lane's tasks and the user's, a page of each; later sorted together. */
+static ml_rc inbox(ml_read *r, ml_arena *a, const ml_find_task *f, Keys *keys) {
+  Key cut;
+  ml_bind b;
+  ml_rc rc = ML_OK;
+
+  for (size_t i = 0; rc == ML_OK && i < f->lane_count; i++) {
+    rc = task_begin(r, f, SQL_TASKS_OFFERED, &f->lanes[i], NULL, true, &b);
+    if (rc == ML_OK)
+      rc = add_keys(r, a, f, &b, false, keys, &cut);
+  }
+  if (rc == ML_OK && f->user.p != NULL) {
+    rc = task_begin(r, f, SQL_TASKS_ALLOCATED, NULL, &f->user, true, &b);
+    if (rc == ML_OK)
+      rc = add_keys(r, a, f, &b, false, keys, &cut);
+  }
+  return rc;
+}
+
+/* Sort, leave out what a lane named twice gave twice, cut to the page. */
+static void trim(const ml_find_task *f, Keys *keys) {
+  size_t n = 0;
+
+  if (keys->count == 0)
+    return;
+  qsort(keys->p, keys->count, sizeof *keys->p, by_key);
+  for (size_t i = 0; i < keys->count; i++)
+    if (n == 0 || by_key(&keys->p[n - 1], &keys->p[i]) != 0)
+      keys->p[n++] = keys->p[i];
+  keys->count = n < f->limit ? n : f->limit;
+}
+
+static ml_rc task_page(ml_read *r, ml_arena *a, const ml_find_task *f,
+                       Keys *keys, Key *cut) {
+  bool open = f->status == ML_TASK_OPEN;
+  bool judged = !open || (f->any_lane && !wants_all(f));
+  ml_bind b;
+  ml_rc rc;
+
+  *cut = (Key){0, 0};
+  if (open && !f->any_lane && !wants_all(f)) {
+    rc = inbox(r, a, f, keys);
+    trim(f, keys);
+    if (keys->count == f->limit)
+      *cut = keys->p[keys->count - 1];
+    return rc;
+  }
+  rc = task_begin(r, f, !open ? SQL_TASKS_ALL
+                        : judged ? SQL_TASKS_OFFERED_ANY : SQL_TASKS_OPEN,
+                  NULL, NULL, open && !judged, &b);
+  return rc == ML_OK ? add_keys(r, a, f, &b, judged, keys, cut) : rc;
+}
+
+static void get_task(ml_cols *c, void *row) {
+  ml_row_task *t = row;
+
+  memset(t, 0, sizeof *t);
+  t->n = ml_col_i64(c);
+  t->no = ml_col_u32(c, UINT32_MAX);
+  t->act = ml_col_u32(c, UINT32_MAX);
+  t->lane = ml_col_u32(c, UINT32_MAX);
+  t->status = (ml_tasks)ml_col_u32(c, ML_TASK_COUNT - 1);
+  t->created_ms = ml_col_i64(c);
+  t->due_ms = ml_col_i64(c);
+  t->ended_ms = ml_col_i64(c);
+  t->assignee = ml_col_str(c);
+  t->label = ml_col_str(c);
+  t->title = ml_col_str(c);
+  t->outcome = ml_col_str(c);
+}
+
+static ml_rc task_get(ml_read *r, ml_arena *a, Key k, ml_row_task *out) {
+  ml_bind b;
+  ml_rc rc = ml_read_begin(r, SQL_TASK_GET, &b);
+
+  if (rc != ML_OK)
+    return rc;
+  ml_bind_i64(&b, k.n);
+  ml_bind_i64(&b, k.no);
+  return ml_read_one(r, a, &b, get_task, out);
+}
+
+ml_rc ml_read_tasks(ml_read *r, ml_arena *a, const ml_find_task *f,
+                    ml_row_task **out, size_t *count) {
+  Keys keys = {0};
+  Key cut = {0, 0};
+  ml_row_task *rows;
+  ml_rc rc = ML_OK;
+
+  if (f->lane_count > ML_STORE_LANES_MAX)
+    return ML_LIMIT;
+  if (f->limit > 0)
+    rc = task_page(r, a, f, &keys, &cut);
+  if (rc != ML_OK)
+    return rc;
+  rows = ml_arena_alloc(a, (keys.count + 1) * sizeof *rows);
+  if (rows == NULL)
+    return ML_NOMEM;
+  for (size_t i = 0; rc == ML_OK && i < keys.count; i++)
+    rc = task_get(r, a, keys.p[i], &rows[i]);
+  if (rc != ML_OK)
+    return rc;
+  *out = rows;
+  *count = keys.count;
+  if (f->more != NULL)
+    *f->more = cut;
+  return ML_OK;
+}
+
+ml_rc ml_read_tasks_of(ml_read *r, ml_arena *a, int64_t n, ml_row_task **out,
+                       size_t *count) {
+  ml_bind b;
+  ml_rc rc = ml_read_begin(r, SQL_TASKS_OF, &b);
+
+  if (rc != ML_OK)
+    return rc;
+  ml_bind_i64(&b, n);
+  return ml_read_list(r, a, &b, sizeof **out, 0, get_task, out, count);
+}
+
+ml_rc ml_read_counts(ml_read *r, int64_t *open, int64_t *tasks,
+                     int64_t *incidents) {
+  ml_rc rc = one_number(r, SQL_COUNT_OPEN, open);
+
+  if (rc == ML_OK)
+    rc = one_number(r, SQL_COUNT_TASKS, tasks);
+  return rc == ML_OK ? one_number(r, SQL_COUNT_INCIDENTS, incidents) : rc;
+}

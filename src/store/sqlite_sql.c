@@ -1,0 +1,412 @@
+/*
+** sqlite_sql.c - every statement, once; and the connections that keep them.
+**
+** Lists name their index (INDEXED BY): with the index gone the statement does
+** not even prepare, and no statistics can talk the planner out of it.  A
+** statement that walks a whole table or index says why it may.
+**
+** Parameters stand in the order in which they are bound.
+*/
+#include <assert.h>
+#include <string.h>
+
+#include "store/sqlite.h"
+
+/* Columns of ml_row_process as get_process() of sqlite_read.c reads them. */
+#define PROCESS_COLUMNS \
+  "n, id, workflow, bundle, flow_index, status, run, deleted, seq," \
+  " created_ms, updated_ms, completed_ms, cancelled_ms, next_action_ms," \
+  " first_assigned_ms, last_assigned_ms, due, lease, parent_n, subject," \
+  " state, assigned_to, first_assigned_to, created_by, data, rest"
+/* What find_processes() of sqlite_find.c judges. */
+#define FIND_COLUMNS \
+  "n, workflow, status, run, deleted, parent_n, state, assigned_to"
+#define TASK_COLUMNS \
+  "n, no, act, lane, status, created_ms, due_ms, ended_ms, assignee, label," \
+  " title, outcome"
+#define SMALL "a small table, wanted whole"
+
+const ml_sql_text ml_sql_texts[SQL_COUNT] = {
+  [SQL_BEGIN] = {"BEGIN IMMEDIATE", NULL},
+  [SQL_COMMIT] = {"COMMIT", NULL},
+  [SQL_ROLLBACK] = {"ROLLBACK", NULL},
+  [SQL_BEGIN_READ] = {"BEGIN", NULL},
+  [SQL_SAVE] = {"SAVEPOINT unit", NULL},
+  [SQL_SAVE_RELEASE] = {"RELEASE unit", NULL},
+  [SQL_SAVE_ROLLBACK] = {"ROLLBACK TO unit", NULL},
+  [SQL_PAGE_COUNT] = {"PRAGMA page_count", NULL},
+  [SQL_BOOT] = {"INSERT INTO boot (at_ms) VALUES (?)", NULL},
+  [SQL_LAST_N] = {"SELECT max(n) FROM process", NULL},
+
+  /* ---- writing ---- */
+  [SQL_PROCESS_INSERT] = {
+    "INSERT INTO process (id, bundle, flow_index, seq, updated_ms,"
+    " completed_ms, cancelled_ms, next_action_ms, first_assigned_ms,"
+    " last_assigned_ms, due, lease, first_assigned_to, subject, rest, data,"
+    " status, run, deleted, state, assigned_to, workflow, created_ms,"
+    " created_by, parent_n, n)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", NULL},
+  /* The usual one: nothing changes that another index than process_due
+  ** holds, so that no other index is touched. */
+  [SQL_PROCESS_UPDATE] = {
+    "UPDATE process SET id = ?, bundle = ?, flow_index = ?, seq = ?,"
+    " updated_ms = ?, completed_ms = ?, cancelled_ms = ?, next_action_ms = ?,"
+    " first_assigned_ms = ?, last_assigned_ms = ?, due = ?, lease = ?,"
+    " first_assigned_to = ?, subject = ?, rest = ?, data = ?"
+    " WHERE status = ? AND run = ? AND deleted IS ? AND state IS ?"
+    " AND assigned_to IS ? AND workflow = ? AND created_ms = ?"
+    " AND created_by IS ? AND parent_n IS ? AND n = ? AND seq = ?", NULL},
+  [SQL_PROCESS_UPDATE_ALL] = {
+    "UPDATE process SET id = ?, bundle = ?, flow_index = ?, seq = ?,"
+    " updated_ms = ?, completed_ms = ?, cancelled_ms = ?, next_action_ms = ?,"
+    " first_assigned_ms = ?, last_assigned_ms = ?, due = ?, lease = ?,"
+    " first_assigned_to = ?, subject = ?, rest = ?, data = ?,"
+    " status = ?, run = ?, deleted = ?, state = ?, assigned_to = ?,"
+    " workflow = ?, created_ms = ?, created_by = ?, parent_n = ?"
+    " WHERE n = ? AND seq = ?", NULL},
+  [SQL_TASK_PUT] = {
+    "INSERT INTO task (n, no, act, lane, status, created_ms, due_ms, ended_ms,"
+    " assignee, label, title, outcome) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (n, no) DO UPDATE SET act = excluded.act,"
+    " lane = excluded.lane, status = excluded.status,"
+    " created_ms = excluded.created_ms, due_ms = excluded.due_ms,"
+    " ended_ms = excluded.ended_ms, assignee = excluded.assignee,"
+    " label = excluded.label, title = excluded.title,"
+    " outcome = excluded.outcome", NULL},
+  [SQL_HISTORY_PUT] = {
+    "INSERT INTO history (n, seq, records) VALUES (?,?,?)", NULL},
+  [SQL_JOURNAL_PUT] = {
+    "INSERT INTO journal (n, act, call, kind, attempt, place, hash, at_ms,"
+    " answer) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (n, act, call) DO UPDATE SET kind = excluded.kind,"
+    " attempt = excluded.attempt, place = excluded.place,"
+    " hash = excluded.hash, at_ms = excluded.at_ms,"
+    " answer = excluded.answer", NULL},
+  [SQL_JOURNAL_DROP] = {
+    "DELETE FROM journal WHERE n = ? AND act = ? AND call = ?", NULL},
+  [SQL_COMMENT_PUT] = {
+    "INSERT INTO comment (n, no, at_ms, who, text, visibility)"
+    " VALUES (?,?,?,?,?,?)", NULL},
+  [SQL_MAIL_PUT] = {
+    "INSERT INTO mail (n, no, at_ms, name, data) VALUES (?,?,?,?,?)", NULL},
+  [SQL_MAIL_DROP] = {"DELETE FROM mail WHERE n = ? AND no = ?", NULL},
+  [SQL_KEY_PUT] = {
+    "INSERT INTO idem (key, body, at_ms, status, answer) VALUES (?,?,?,?,?)",
+    NULL},
+  [SQL_KEYS_EXPIRE] = {
+    "DELETE FROM idem WHERE key IN (SELECT key FROM idem INDEXED BY idem_at"
+    " WHERE at_ms < ? ORDER BY at_ms LIMIT ?)", NULL},
+  [SQL_BUNDLE_PUT] = {
+    "INSERT INTO bundle (no, hash, folder, at_ms, tree, sources)"
+    " VALUES (?,?,?,?,?,?)"
+    " ON CONFLICT (no) DO UPDATE SET hash = excluded.hash,"
+    " folder = excluded.folder, at_ms = excluded.at_ms,"
+    " tree = excluded.tree, sources = excluded.sources", NULL},
+  [SQL_WORKFLOW_PUT] = {
+    "INSERT INTO workflow (no, name, bundle, flow_index) VALUES (?,?,?,?)"
+    " ON CONFLICT (no) DO UPDATE SET name = excluded.name,"
+    " bundle = excluded.bundle, flow_index = excluded.flow_index", NULL},
+  [SQL_TRIGGER_PUT] = {
+    "INSERT INTO trigger_state (workflow, name, state, due_ms, removed_ms)"
+    " VALUES (?,?,?,?,?)"
+    " ON CONFLICT (workflow, name) DO UPDATE SET state = excluded.state,"
+    " due_ms = excluded.due_ms, removed_ms = excluded.removed_ms", NULL},
+  [SQL_OCCURRENCE_PUT] = {
+    "INSERT INTO occurrence (workflow, name, identity, at_ms, n)"
+    " VALUES (?,?,?,?,?)", NULL},
+  [SQL_LANE_PUT] = {
+    "INSERT INTO lane (no, workflow, lane) VALUES (?,?,?)"
+    " ON CONFLICT (no) DO UPDATE SET workflow = excluded.workflow,"
+    " lane = excluded.lane", NULL},
+  [SQL_MEMBER_PUT] = {
+    "INSERT INTO member (lane, user) VALUES (?,?)"
+    " ON CONFLICT (lane, user) DO NOTHING", NULL},
+  [SQL_MEMBER_DROP] = {"DELETE FROM member WHERE lane = ? AND user = ?", NULL},
+  [SQL_USER_PUT] = {
+    "INSERT INTO user (id, name, email, active) VALUES (?,?,?,?)"
+    " ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+    " email = excluded.email, active = excluded.active", NULL},
+  [SQL_TOKEN_PUT] = {
+    "INSERT INTO token (id, hash, user, scopes, created_ms, expires_ms)"
+    " VALUES (?,?,?,?,?,?)"
+    " ON CONFLICT (id) DO UPDATE SET hash = excluded.hash,"
+    " user = excluded.user, scopes = excluded.scopes,"
+    " created_ms = excluded.created_ms, expires_ms = excluded.expires_ms",
+    NULL},
+  [SQL_TOKEN_DROP] = {"DELETE FROM token WHERE id = ?", NULL},
+  [SQL_SETTING_PUT] = {
+    "INSERT INTO setting (workflow, key, value, secret) VALUES (?,?,?,?)"
+    " ON CONFLICT (workflow, key) DO UPDATE SET value = excluded.value,"
+    " secret = excluded.secret", NULL},
+  [SQL_SETTING_DROP] = {
+    "DELETE FROM setting WHERE workflow = ? AND key = ?", NULL},
+
+  /* ---- reading one process ---- */
+  [SQL_PROCESS_GET] = {
+    "SELECT " PROCESS_COLUMNS " FROM process WHERE n = ?", NULL},
+  [SQL_JOURNAL_ALL] = {
+    "SELECT n, act, call, kind, attempt, place, hash, at_ms, answer"
+    " FROM journal WHERE n = ?", NULL},
+  [SQL_JOURNAL_ACT] = {
+    "SELECT n, act, call, kind, attempt, place, hash, at_ms, answer"
+    " FROM journal WHERE n = ? AND act = ?", NULL},
+  /* The pack that holds record number ?2, and those behind it. */
+  [SQL_HISTORY_FROM] = {
+    "SELECT seq FROM history WHERE n = ? AND seq <= ?"
+    " ORDER BY seq DESC LIMIT 1", NULL},
+  [SQL_HISTORY_AFTER] = {
+    "SELECT seq, records FROM history WHERE n = ? AND seq >= ?"
+    " ORDER BY seq", NULL},
+  [SQL_COMMENTS] = {
+    "SELECT n, no, at_ms, who, text, visibility FROM comment"
+    " WHERE n = ? AND no > ? ORDER BY no", NULL},
+  [SQL_COMMENT_LAST] = {"SELECT max(no) FROM comment WHERE n = ?", NULL},
+  [SQL_MAIL] = {
+    "SELECT n, no, at_ms, name, data FROM mail WHERE n = ? ORDER BY no", NULL},
+  [SQL_KEY_GET] = {
+    "SELECT key, body, at_ms, status, answer FROM idem WHERE key = ?", NULL},
+  [SQL_TASKS_OF] = {
+    "SELECT " TASK_COLUMNS " FROM task WHERE n = ? ORDER BY no", NULL},
+  [SQL_TASK_GET] = {
+    "SELECT " TASK_COLUMNS " FROM task WHERE n = ? AND no = ?", NULL},
+
+  /* ---- finding ---- */
+  [SQL_DUE] = {
+    "SELECT due, n FROM process INDEXED BY process_due"
+    " WHERE lease = 0 AND due IS NOT NULL AND (due, n) > (?, ?) AND due <= ?"
+    " ORDER BY due, n LIMIT ?", NULL},
+  [SQL_LEASES] = {
+    "SELECT due, n FROM process INDEXED BY process_due"
+    " WHERE lease = 1 AND due IS NOT NULL AND (due, n) > (?, ?) AND due <= ?"
+    " ORDER BY due, n LIMIT ?", NULL},
+  [SQL_NEXT_DUE] = {
+    "SELECT due FROM process INDEXED BY process_due"
+    " WHERE lease = 0 AND due IS NOT NULL ORDER BY due LIMIT 1", NULL},
+  [SQL_NEXT_LEASE] = {
+    "SELECT due FROM process INDEXED BY process_due"
+    " WHERE lease = 1 AND due IS NOT NULL ORDER BY due LIMIT 1", NULL},
+  [SQL_FIND_ALL] = {
+    "SELECT " FIND_COLUMNS " FROM process WHERE n < ? ORDER BY n DESC", NULL},
+  [SQL_FIND_PARENT] = {
+    "SELECT " FIND_COLUMNS " FROM process INDEXED BY process_parent"
+    " WHERE parent_n = ? AND n < ? ORDER BY n DESC", NULL},
+  [SQL_FIND_RUN] = {
+    "SELECT " FIND_COLUMNS " FROM process INDEXED BY process_incident"
+    " WHERE run = ? AND run IN (3, 4) AND n < ? ORDER BY n DESC", NULL},
+  [SQL_FIND_ASSIGNED] = {
+    "SELECT " FIND_COLUMNS " FROM process INDEXED BY process_assigned"
+    " WHERE assigned_to = ? AND status = 0 AND deleted IS NULL AND n < ?"
+    " ORDER BY n DESC", NULL},
+  [SQL_FIND_STATE] = {
+    "SELECT " FIND_COLUMNS " FROM process INDEXED BY process_state"
+    " WHERE state = ? AND status = 0 AND deleted IS NULL AND n < ?"
+    " ORDER BY n DESC", NULL},
+  [SQL_FIND_OPEN_OF] = {
+    "SELECT " FIND_COLUMNS " FROM process INDEXED BY process_open_of"
+    " WHERE workflow = ? AND status = 0 AND deleted IS NULL AND n < ?"
+    " ORDER BY n DESC", NULL},
+  [SQL_FIND_OPEN] = {
+    "SELECT " FIND_COLUMNS " FROM process INDEXED BY process_open"
+    " WHERE status = 0 AND deleted IS NULL AND n < ? ORDER BY n DESC", NULL},
+  [SQL_TASKS_ALL] = {
+    "SELECT n, no, status, lane, assignee FROM task"
+    " WHERE (n, no) > (?, ?) ORDER BY n, no", NULL},
+  [SQL_TASKS_OPEN] = {
+    "SELECT n, no FROM task INDEXED BY task_open"
+    " WHERE status = 0 AND (n, no) > (?, ?) ORDER BY n, no LIMIT ?", NULL},
+  [SQL_TASKS_OFFERED] = {
+    "SELECT n, no FROM task INDEXED BY task_offered"
+    " WHERE lane = ? AND status = 0 AND assignee IS NULL"
+    " AND (n, no) > (?, ?) ORDER BY n, no LIMIT ?", NULL},
+  [SQL_TASKS_OFFERED_ANY] = {
+    "SELECT n, no, status, lane, assignee FROM task INDEXED BY task_open"
+    " WHERE status = 0 AND (n, no) > (?, ?) ORDER BY n, no", NULL},
+  [SQL_TASKS_ALLOCATED] = {
+    "SELECT n, no FROM task INDEXED BY task_allocated"
+    " WHERE assignee = ? AND status = 0"
+    " AND (n, no) > (?, ?) ORDER BY n, no LIMIT ?", NULL},
+  [SQL_COUNT_OPEN] = {
+    "SELECT count(*) FROM process INDEXED BY process_open"
+    " WHERE status = 0 AND deleted IS NULL",
+    "counts the entries of a covering index that holds nothing else"},
+  [SQL_COUNT_TASKS] = {
+    "SELECT count(*) FROM task INDEXED BY task_open WHERE status = 0",
+    "counts the entries of a covering index that holds nothing else"},
+  [SQL_COUNT_INCIDENTS] = {
+    "SELECT count(*) FROM process INDEXED BY process_incident"
+    " WHERE run IN (3, 4) AND status = 0 AND deleted IS NULL", NULL},
+
+  /* ---- small tables ---- */
+  [SQL_BUNDLES] = {"SELECT no, hash, folder, at_ms FROM bundle ORDER BY no",
+                   SMALL},
+  [SQL_BUNDLE_GET] = {
+    "SELECT no, hash, folder, at_ms, tree, sources FROM bundle WHERE no = ?",
+    NULL},
+  [SQL_WORKFLOWS] = {
+    "SELECT no, name, bundle, flow_index FROM workflow ORDER BY no", SMALL},
+  [SQL_TRIGGERS] = {
+    "SELECT workflow, name, state, due_ms, removed_ms FROM trigger_state"
+    " ORDER BY workflow, name", SMALL},
+  [SQL_OCCURRENCE_GET] = {
+    "SELECT n FROM occurrence WHERE workflow = ? AND name = ?"
+    " AND identity = ?", NULL},
+  [SQL_LANES] = {"SELECT no, workflow, lane FROM lane ORDER BY no", SMALL},
+  [SQL_MEMBERS] = {"SELECT lane, user FROM member ORDER BY lane, user", SMALL},
+  [SQL_USERS] = {"SELECT id, name, email, active FROM user ORDER BY id",
+                 SMALL},
+  [SQL_TOKENS] = {
+    "SELECT id, hash, user, scopes, created_ms, expires_ms FROM token"
+    " ORDER BY id", SMALL},
+  [SQL_SETTINGS_ALL] = {
+    "SELECT workflow, key, value, secret FROM setting ORDER BY workflow, key",
+    SMALL},
+  [SQL_SETTINGS_OF] = {
+    "SELECT workflow, key, value, secret FROM setting WHERE workflow = ?"
+    " ORDER BY key", NULL},
+};
+
+/* ---- connections ---- */
+
+sqlite3_stmt *ml_conn_stmt(ml_conn *c, ml_sql id, ml_rc *rc) {
+  int code;
+
+  assert(id < SQL_COUNT);
+  if (c->st[id] == NULL) {
+    code = sqlite3_prepare_v3(c->db, ml_sql_texts[id].text, -1,
+                              SQLITE_PREPARE_PERSISTENT, &c->st[id], NULL);
+    if (code != SQLITE_OK) {
+      *rc = ml_sqlite_rc(sqlite3_extended_errcode(c->db));
+      return NULL;
+    }
+  }
+  *rc = ML_OK;
+  return c->st[id];
+}
+
+int ml_conn_run(ml_conn *c, ml_sql id) {
+  ml_rc rc;
+  sqlite3_stmt *st = ml_conn_stmt(c, id, &rc);
+  int code, again;
+
+  if (st == NULL)
+    return sqlite3_extended_errcode(c->db);
+  code = sqlite3_step(st);
+  if (code != SQLITE_DONE && code != SQLITE_ROW)
+    code = sqlite3_extended_errcode(c->db);   /* before reset, the first one */
+  again = sqlite3_reset(st);
+  if (code == SQLITE_DONE || code == SQLITE_ROW)
+    return again;
+  return code;
+}
+
+void ml_conn_close(ml_conn *c) {
+  for (int i = 0; i < SQL_COUNT; i++)
+    sqlite3_finalize(c->st[i]);
+  sqlite3_close(c->db);
+  memset(c, 0, sizeof *c);
+}
+
+ml_rc ml_sqlite_rc(int code) {
+  switch (code & 0xff) {
+  case SQLITE_OK: case SQLITE_ROW: case SQLITE_DONE:
+    return ML_OK;
+  case SQLITE_NOMEM:
+    return ML_NOMEM;
+  case SQLITE_FULL:
+    return ML_FULL;
+  case SQLITE_TOOBIG:
+    return ML_LIMIT;
+  case SQLITE_INTERRUPT:
+    return ML_TIMEOUT;
+  case SQLITE_CORRUPT: case SQLITE_NOTADB: case SQLITE_FORMAT:
+    return ML_CORRUPT;
+  case SQLITE_CONSTRAINT:
+    return code == SQLITE_CONSTRAINT_PRIMARYKEY ||
+                   code == SQLITE_CONSTRAINT_UNIQUE ||
+                   code == SQLITE_CONSTRAINT_ROWID
+               ? ML_EXISTS
+               : ML_INVALID;
+  case SQLITE_IOERR:
+    return code == SQLITE_IOERR_NOMEM ? ML_NOMEM : ML_IO;
+  default:
+    return ML_IO;
+  }
+}
+
+/* ---- parameters ---- */
+
+static void bound(ml_bind *b, int rc) {
+  if (b->rc == SQLITE_OK)
+    b->rc = rc;
+}
+
+void ml_bind_i64(ml_bind *b, int64_t v) {
+  bound(b, sqlite3_bind_int64(b->st, ++b->i, v));
+}
+
+void ml_bind_opt(ml_bind *b, int64_t v) {
+  if (v != 0)
+    ml_bind_i64(b, v);
+  else
+    bound(b, sqlite3_bind_null(b->st, ++b->i));
+}
+
+void ml_bind_text(ml_bind *b, ml_str s) {
+  if (s.p == NULL)
+    bound(b, sqlite3_bind_null(b->st, ++b->i));
+  else
+    bound(b, sqlite3_bind_text64(b->st, ++b->i, s.p, s.n, SQLITE_STATIC,
+                                 SQLITE_UTF8));
+}
+
+void ml_bind_blob(ml_bind *b, const void *p, size_t n) {
+  if (p == NULL)
+    bound(b, sqlite3_bind_null(b->st, ++b->i));
+  else
+    bound(b, sqlite3_bind_blob64(b->st, ++b->i, p, n, SQLITE_STATIC));
+}
+
+/* ---- columns ---- */
+
+int64_t ml_col_i64(ml_cols *c) {
+  return sqlite3_column_int64(c->st, c->i++);
+}
+
+uint32_t ml_col_u32(ml_cols *c, uint32_t max) {
+  int64_t v = ml_col_i64(c);
+
+  if (v < 0 || v > (int64_t)max) {
+    c->bad = true;
+    return 0;
+  }
+  return (uint32_t)v;
+}
+
+ml_str ml_col_str(ml_cols *c) {
+  int i = c->i++;
+  const void *p;
+  ml_str s;
+
+  if (sqlite3_column_type(c->st, i) == SQLITE_NULL)
+    return ML_NOSTR;
+  p = sqlite3_column_blob(c->st, i);   /* NULL for "" */
+  s.n = (size_t)sqlite3_column_bytes(c->st, i);
+  s.p = ml_arena_dup(c->a, p != NULL ? p : "", s.n);
+  if (s.p == NULL) {
+    c->nomem = true;
+    return ML_NOSTR;
+  }
+  return s;
+}
+
+void ml_col_bytes(ml_cols *c, void *out, size_t n) {
+  int i = c->i++;
+  const void *p = sqlite3_column_blob(c->st, i);
+
+  if (p != NULL && (size_t)sqlite3_column_bytes(c->st, i) == n) {
+    memcpy(out, p, n);
+  } else {
+    memset(out, 0, n);
+    c->bad = true;
+  }
+}
