@@ -82,22 +82,20 @@ static void put_property(ml_jw *w, const ks_field *f) {
   ml_jw_end(w);
 }
 
-void ks_app_put_form(const ks_app *app, ml_jw *w) {
+void ks_get_form(ks_call *c) {
+  ml_jw *w = &c->w;
   size_t i;
 
+  if (!ks_call_app(c, 0))
+    return;
   ml_jw_obj(w);
   ml_jw_key(w, "properties");
   ml_jw_obj(w);
-  for (i = 0; i < app->field_count; i++)
-    put_property(w, &app->fields[i]);
+  for (i = 0; i < c->app->field_count; i++)
+    put_property(w, &c->app->fields[i]);
   ml_jw_end(w);
-  ks_put_int(w, "revision", app->revision);
+  ks_put_int(w, "revision", c->app->revision);
   ml_jw_end(w);
-}
-
-void ks_get_form(ks_call *c) {
-  if (ks_call_app(c, 0))
-    ks_app_put_form(c->app, &c->w);
 }
 
 void ks_get_app(ks_call *c) {

@@ -311,6 +311,8 @@ ml_rc ks_hook_aim(ks_sim *sim, const ml_json *o, ml_err *e) {
   ml_arena a = {0};
   ml_buf text = {0};
 
+  if (list == NULL && ml_json_get(o, "url") == NULL)
+    return ml_err_set(e, ML_INVALID, "", "\"url\" or \"targets\" is needed");
   if (n > KS_HOOK_TARGETS || (list != NULL && list->type != ML_JARR))
     return ml_err_set(e, ML_INVALID, "/targets", "a list of at most %d targets "
                       "is allowed", KS_HOOK_TARGETS);

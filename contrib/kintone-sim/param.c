@@ -79,10 +79,19 @@ static void gather(ml_arena *a, const Pair *pairs, size_t n, size_t i,
     }
 }
 
+/* How many there can be, PARAM_MAX at most. */
+static size_t room_for(ml_str query) {
+  size_t n = 1, i;
+
+  for (i = 0; i < query.n && n < PARAM_MAX; i++)
+    n += query.p[i] == '&';
+  return n;
+}
+
 const ml_json *ks_param_url(ml_arena *a, ml_str query, bool *bad) {
-  Pair *pairs = ks_new(a, PARAM_MAX * sizeof *pairs);
-  size_t n = query.p != NULL ? split(a, query, pairs, bad) : 0, i;
+  Pair *pairs = ks_new(a, room_for(query) * sizeof *pairs);
   ml_json *o = ks_new(a, sizeof *o);
+  size_t n = query.p != NULL ? split(a, query, pairs, bad) : 0, i;
 
   o->type = ML_JOBJ;
   o->obj = ks_new(a, n * sizeof *o->obj);

@@ -118,7 +118,4 @@ const ks_field *ks_field_cell(const ks_field *table, ml_str code);
 const ks_type *ks_type_of(ml_str name);          /* NULL: no such type */
 bool ks_field_has_option(const ks_field *f, ml_str label);
 
-/* What GET app/form/fields.json answers. */
-void ks_app_put_form(const ks_app *app, ml_jw *w);
-
 #endif

@@ -13,6 +13,8 @@
 #include "fault.h"
 #include "net/http_reply.h"
 
+#define LOG_ANSWER 4096         /* bytes of an answer that the log keeps */
+
 typedef struct ks_turn {
   ks_sim *sim;
   ml_request *q;
@@ -200,13 +202,23 @@ static void take_fault(Turn *t) {
     t->type = f->type;
 }
 
+/* The beginning of a text, not cut inside a character. */
+static ml_str head(ml_str s, size_t most) {
+  if (s.n <= most)
+    return s;
+  while (most > 0 && (s.p[most] & 0xc0) == 0x80)
+    most--;
+  return (ml_str){s.p, most};
+}
+
 static void fill_log(Turn *t, bool done, ks_log *l) {
   ks_call *c = &t->call;
   bool cut = t->fault.damage != KS_WHOLE;
 
   *l = (ks_log){.at_ms = ks_now(t->sim), .method = t->method,
                 .path = t->q->path, .query = t->q->query, .body = t->q->body,
-                .answer = t->body, .status = cut ? 0 : t->status,
+                .answer = head(t->body, LOG_ANSWER),
+                .status = cut ? 0 : t->status,
                 .effect = done && c->changed && !c->failed,
                 .app = app_of(c->param), .record = c->record_id};
   if (l->record == 0) {

@@ -56,6 +56,7 @@ local function reveal(v, depth)
     copy[k] = new
     changed = changed or is
   end
+  if changed and host.is_array(v) then host.array(copy) end
   return changed and copy or v, changed
 end
 
@@ -71,12 +72,12 @@ end
 -- ---- small checks ----
 
 local function method(f, name)
-  return function(self, ...)
+  return host.anchor(function(self, ...)
     if self ~= S.ctx then
       raise(("write ctx:%s(...), with a colon"):format(name))
     end
     return f(...)
-  end
+  end)
 end
 
 local function text(v, what)
@@ -121,8 +122,9 @@ end
 
 -- ---- ctx.http ----
 
+local http = {}
 local http_opts = { query = 1, headers = 1, json = 1, form = 1, body = 1, timeout = 1,
-                    raw = 1, keep = 1, name = 1, auth = 1 }
+                    raw = 1, keep = 1, name = 1, auth = 1, accept = 1 }
 
 -- k=v&k=v in the order of pairs; handles stay as they are, for the core's
 -- client to encode.
@@ -147,9 +149,10 @@ end
 local function target(url, query)
   if wire[url] then raise "a URL cannot be a secret" end
   url = text(url, "the URL")
-  if not url:find("^https?://[^/?#@%s]") or url:find "[%c%s#]" then
-    raise("the URL must begin with http:// or https:// and hold no blanks and no "
-          .. "'#': " .. host.excerpt(url))
+  local place = url:match "^https?://([^/?#]+)"
+  if not place or place:find("@", 1, true) or url:find "[%c%s#]" then
+    raise("the URL must begin with http:// or https://, name a host without a user, "
+          .. "and hold no blanks and no '#': " .. host.excerpt(url))
   end
   if query == nil then return url end
   local q = pairs_text(query, "query")
@@ -245,8 +248,8 @@ end
 
 local function request(verb)
   local kind, shown = verb:lower(), "ctx.http." .. verb:lower()
-  return function(url, opts)
-    if url == S.ctx.http then raise(("write %s(url), with a dot"):format(shown)) end
+  return host.anchor(function(url, opts)
+    if url == http then raise(("write %s(url), with a dot"):format(shown)) end
     allowed(shown, kind)
     opts = known(opts, shown, http_opts)
     local want = { method = verb, url = target(url, opts.query) }
@@ -257,16 +260,21 @@ local function request(verb)
     want.timeout_ms = opts.timeout ~= nil and duration(opts.timeout, "timeout") or nil
     want.raw = opts.raw and true or nil
     want.keep = opts.keep and true or nil
+    if opts.accept ~= nil then           -- a status of 500 or more to be given back
+      if type(opts.accept) ~= "table" or math.type(opts.accept[1]) ~= "integer" then
+        raise "accept must be a list with one status, { 520 }"
+      end
+      want.accept = host.array { opts.accept[1] }
+    end
     if opts.name ~= nil then text(opts.name, "name") end
     local hashed = essence(want)
     want.headers = host.array(want.headers)
     local got, call = host.call(kind, opts.name, host.encode(want, shown), hashed,
                                 verb .. " " .. want.url)
     return answer_of(host.decode(got), call)
-  end
+  end)
 end
 
-local http = {}
 for _, verb in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" } do
   http[verb:lower()] = request(verb)
 end
@@ -364,6 +372,8 @@ local function clear(self, id)
   write(id, nil)
   host.clear(id)
 end
+
+clear = host.anchor(clear)
 
 local data_meta = { __metatable = false, __name = "data" }
 
@@ -494,15 +504,44 @@ ctx.await = method(function(signal, opts)
   return v ~= null and v or nil
 end, "await")
 
+-- A task as ml.task{...} or a plain table gives it, in the shape of model/flow.h.
+local task_keys = { label = 1, title = 1, node = 1, lane = 1, show = 1, edit = 1, due = 1,
+                    remind = 1, escalate = 1, anew = 1, exclude = 1, outcomes = 1,
+                    ["@kind"] = 1, ["@at"] = 1, [1] = 1 }
+
+local function outcome_of(o)
+  if type(o) == "string" then return { id = o } end
+  if type(o) ~= "table" then raise "ctx:ask: an outcome is a text or { \"id\", en = ... }" end
+  local label = {}
+  for k, v in pairs(o) do
+    if k ~= 1 and k ~= "id" and k ~= "need" and k ~= "label" then label[k] = v end
+  end
+  return { id = o.id or o[1], need = o.need and host.array(o.need),
+           label = o.label or next(label) and label or nil }
+end
+
+local function task_of(t)
+  local out = { kind = "task", label = t.label or t[1] }
+  for k, v in pairs(known(t, "ctx:ask", task_keys)) do
+    if type(k) == "string" and k:sub(1, 1) ~= "@" and k ~= "outcomes" then out[k] = v end
+  end
+  text(out.label, "the label of the task")
+  if t.outcomes then
+    out.outcomes = host.array()
+    for i, o in ipairs(t.outcomes) do out.outcomes[i] = outcome_of(o) end
+  end
+  return out
+end
+
 ctx.ask = method(function(task)
   if type(task) ~= "table" or wire[task] then raise "ctx:ask{...}: a task is wanted" end
-  return durable("ctx:ask", "ask", { task = host.plain(task) })
+  return durable("ctx:ask", "ask", { task = task_of(task) })
 end, "ask")
 
 local function launch(name)
   return method(function(workflow, data)
     local v = durable("ctx:" .. name, name,
-      { workflow = text(workflow, "the workflow"), data = data or host.object() })
+      { workflow = text(workflow, "the workflow"), data = data or {} })
     return v ~= null and v or nil
   end, name)
 end
@@ -552,7 +591,7 @@ local ctx_meta = { __metatable = false, __name = "ctx",
 
 -- ---- the start of a slice ----
 
-local M = {}
+local M = { http = http, methods = ctx }   -- in here, so that require freezes them
 
 M.handle_of = function(v) return wire[v] end
 

@@ -37,7 +37,7 @@ function M.prepare(what, file)
     flows = require "workflow"
     fields_at(0)
   elseif what == "rules" then
-    rules = require(file:gsub("%.lua$", ""):gsub("/", "."))
+    rules = require((file:gsub("%.lua$", ""):gsub("/", ".")))
   elseif what == "test" then
     require "moonlane.test"
     require "test"
@@ -97,8 +97,8 @@ function M.judge(q)
 end
 
 function M.trigger(q)
-  local t = find(q.flow, "start." .. q.path)
-  local f = t[q.mode]
+  local t = (flow_at(q.flow).start or {})[math.tointeger(tonumber(q.path))]
+  local f = type(t) == "table" and t[q.mode] or nil
   if type(f) ~= "function" then
     error(("trigger %s has no function '%s'"):format(q.path, q.mode), 0)
   end
@@ -131,10 +131,11 @@ end
 -- The same without the marks, for the way out.
 local function loose(v, depth)
   if type(v) ~= "table" or depth > 64 then return v end
-  if getmetatable(v) ~= STRICT and getmetatable(v) ~= nil then return v end
+  local list = host.is_array(v)
+  if not list and getmetatable(v) ~= STRICT and getmetatable(v) ~= nil then return v end
   local copy = {}
   for k, item in pairs(v) do copy[k] = loose(item, depth + 1) end
-  return next(copy) == nil and host.object() or copy
+  return list and host.array(copy) or copy
 end
 
 local function matches(rule, type_, tx, i)
@@ -157,7 +158,7 @@ function M.rule(q)
       local data = rule.data
       if type(data) == "function" then data = data(tx) end
       return host.encode({ rule = i, to = rule.to,
-                           data = data ~= nil and loose(data, 1) or host.object() },
+                           data = data ~= nil and loose(data, 1) or {} },
                          "the data of rule " .. i)
     end
   end

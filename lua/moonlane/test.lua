@@ -44,11 +44,10 @@ end
 local function undress(v, depth)
   if processes[v] then return { ["$process"] = processes[v] } end
   if type(v) ~= "table" or depth > 64 then return v end
-  local mark = host.plain(v)        -- raises on a metatable that is not ours
-  for k, item in pairs(mark) do
-    if processes[item] or type(item) == "table" then mark[k] = undress(item, depth + 1) end
-  end
-  return mark
+  if getmetatable(v) ~= nil and not host.is_array(v) then return v end   -- refused later
+  local copy = {}
+  for k, item in pairs(v) do copy[k] = undress(item, depth + 1) end
+  return host.is_array(v) and host.array(copy) or copy
 end
 
 local function operate(op, who, process, ...)
@@ -76,10 +75,10 @@ local function ops_of(name, prefix, own)
     __index = function(self, op)
       if own[op] then return own[op] end
       if type(op) ~= "string" then raise(("there is no %s operation like this"):format(name)) end
-      return function(this, ...)
+      return host.anchor(function(this, ...)
         if this ~= self then raise(("write %s:%s(...), with a colon"):format(name, op)) end
         return operate(op, prefix(self), nil, ...)
-      end
+      end)
     end,
     __newindex = function() raise(name .. " cannot be written") end }
 end
@@ -114,10 +113,10 @@ local process_meta = { __metatable = false, __name = "process",
     if type(key) ~= "string" then raise "a process is read by names" end
     if key == "id" then return processes[self] end
     if calls[key] then
-      return function(this, ...)
+      return host.anchor(function(this, ...)
         if this ~= self then raise(("write p:%s(...), with a colon"):format(key)) end
         return operate(key, nil, processes[self], ...)
-      end
+      end)
     end
     return operate("read", nil, processes[self], key)
   end,
@@ -221,6 +220,8 @@ function t.raises(f, part, why)
   end
   return message
 end
+
+for name, f in pairs(t) do t[name] = host.anchor(f) end
 
 -- ---- for the worker ----
 

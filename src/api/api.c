@@ -20,6 +20,7 @@ struct ml_api {
   ml_server *server;
   ml_auth *auth;
   bool ready;
+  ml_rate rates[ML_RATES];
   ml_call *calls;
 };
 
@@ -163,6 +164,10 @@ ml_server *ml_api_server(const ml_api *a) {
   return a->server;
 }
 
+ml_rate *ml_api_hook_rate(ml_api *a) {
+  return a->rates;
+}
+
 bool ml_api_is_ready(const ml_api *a) {
   return a->ready;
 }
@@ -251,6 +256,8 @@ static bool fits(const char *pattern, ml_str path, ml_str part[ML_PARTS_MAX]) {
   ml_str want = ml_str_of(pattern);
   size_t n = 0;
 
+  if (path.n == 0 || path.p[path.n - 1] == '/')
+    return false;
   for (;;) {
     ml_str w = ml_shape_part(&want, '/'), p = ml_shape_part(&path, '/');
     if (w.p == NULL || p.p == NULL)
@@ -373,6 +380,8 @@ static bool check_param(ml_call *c, ml_str name, ml_str value) {
 static bool read_query(ml_call *c) {
   ml_str all = c->q->query;
 
+  if (c->route->query != NULL && strcmp(c->route->query, "*") == 0)
+    return true;            /* whatever is sent, for the trigger to see */
   for (ml_str one = ml_shape_part(&all, '&'); one.p != NULL;
        one = ml_shape_part(&all, '&')) {
     ml_str name, value = one, raw_name = ml_shape_part(&value, '=');

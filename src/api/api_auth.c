@@ -214,7 +214,9 @@ static bool own_peer(const ml_request *q) {
 }
 
 /* From this machine, and not handed on by a proxy. */
-static bool local_peer(const ml_request *q) {
+bool ml_call_near(const ml_call *c) {
+  const ml_request *q = c->q;
+
   if (q->is_unix)
     return true;
   if (ml_request_header(q, "Forwarded").p != NULL
@@ -258,7 +260,7 @@ bool ml_auth_check(ml_auth *a, ml_call *c) {
   }
   if ((r->flags & ML_ROUTE_OPEN) != 0)
     return true;
-  if ((r->flags & ML_ROUTE_LOCAL) != 0 && !sent && local_peer(c->q))
+  if ((r->flags & ML_ROUTE_LOCAL) != 0 && !sent && ml_call_near(c))
     return true;
   return token(a, c) && allowed(c);
 }

@@ -296,21 +296,73 @@ static int input_render(void *arg, const ml_process *p, const ml_flow *f,
   return c->way->status;
 }
 
+static void replay(ml_call *c, ml_str kept) {
+  c->replayed = true;
+  ml_buf_reset(&c->out);
+  ml_jw_init(&c->w, &c->out);
+  c->way->again(c, kept);
+}
+
+/* A request that was done before is refused by what it did (the task is
+** done), before anybody looks at its key: so a refusal looks. */
+typedef struct refusal {
+  ml_rc rc;
+  ml_err err;
+  ml_row_key row;
+  bool found;
+} refusal;
+
+static ml_rc read_refusal(ml_call *c, ml_read *r) {
+  refusal *f = c->refused;
+  ml_rc rc = ml_read_key(r, &c->arena, c->key, &f->row);
+
+  f->found = rc == ML_OK;
+  return rc == ML_NOT_FOUND ? ML_OK : rc;
+}
+
+static void judge_refusal(ml_call *c) {
+  refusal *f = c->refused;
+  ml_err e = {0};
+
+  if (!f->found) {
+    ml_call_refuse(c, f->rc, &f->err);
+  } else if (memcmp(f->row.body, c->body_hash, sizeof c->body_hash) == 0) {
+    replay(c, f->row.answer);
+  } else {
+    ml_err_set(&e, ML_INVALID, "/Idempotency-Key",
+               "this key was used before with another request");
+    ml_call_refuse(c, ML_INVALID, &e);
+  }
+}
+
+static void refuse_or_replay(ml_call *c, ml_rc rc, const ml_err *e) {
+  refusal *f = NULL;
+
+  if (c->has_key && (rc == ML_CONFLICT || rc == ML_INVALID || rc == ML_REFUSED
+                     || rc == ML_NOT_FOUND))
+    f = ml_arena_zero(&c->arena, sizeof *f);
+  if (f == NULL) {
+    ml_call_refuse(c, rc, e);
+    return;
+  }
+  f->rc = rc;
+  if (e != NULL)
+    f->err = *e;
+  c->refused = f;
+  ml_call_read(c, read_refusal, judge_refusal);
+}
+
 static void input_done(void *arg, ml_rc rc, const ml_err *e, int status,
                        const ml_buf *out, bool replayed) {
   ml_call *c = arg;
 
   (void)status;   /* what was kept under the key: the way's own */
-  if (rc != ML_OK) {
-    ml_call_refuse(c, rc, e);
-  } else if (replayed) {
-    c->replayed = true;
-    ml_buf_reset(&c->out);
-    ml_jw_init(&c->w, &c->out);
-    c->way->again(c, (ml_str){out->p != NULL ? out->p : "", out->len});
-  } else {
+  if (rc != ML_OK)
+    refuse_or_replay(c, rc, e);
+  else if (replayed)
+    replay(c, (ml_str){out->p != NULL ? out->p : "", out->len});
+  else
     c->way->then(c);
-  }
 }
 
 void ml_call_put(ml_call *c, ml_input *in, const ml_way *way) {

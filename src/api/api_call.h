@@ -123,6 +123,7 @@ struct ml_call {
   ml_call_fn *then;
   void (*fill)(ml_call *c, ml_batch *b);
   const struct ml_way *way;
+  void *refused;
   ml_loop_timer *timer;
   int delayed_status;
   ml_call *prev, *next;
@@ -146,6 +147,8 @@ bool ml_call_acting(ml_call *c, ml_acting *out);
 /* A person's lanes as indexes of f, in the arena. */
 bool ml_call_lanes(ml_call *c, const ml_flow *f, ml_str user,
                    const int16_t **out, size_t *count);
+/* From this machine, and not handed on by a proxy? */
+bool ml_call_near(const ml_call *c);
 /* Does the caller have any of these scopes? */
 bool ml_call_may(const ml_call *c, unsigned scopes);
 
@@ -220,6 +223,14 @@ const ml_shapes *ml_api_shapes(const ml_api *a);
 ml_server *ml_api_server(const ml_api *a);
 bool ml_api_is_ready(const ml_api *a);
 void ml_api_forget(ml_api *a, ml_call *c);     /* a call has ended */
+
+/* Token buckets of the webhooks (api_hook.c). */
+enum { ML_RATES = 64 };
+typedef struct ml_rate {
+  bool used;
+  int64_t tokens_milli, at_ms;
+} ml_rate;
+ml_rate *ml_api_hook_rate(ml_api *a);
 
 /* api_auth.c */
 typedef struct ml_auth ml_auth;

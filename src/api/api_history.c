@@ -16,7 +16,7 @@ typedef struct trail {
   size_t count, task_count;
   bool more;
   /* a new comment */
-  int64_t at_ms;
+  uint32_t no;                /* its number: that of its history record */
   ml_acting who;
   uint32_t *lanes;            /* numbers of the lanes the person is in */
   size_t lane_count;
@@ -219,40 +219,34 @@ static void get_comments(ml_call *c) {
   ml_call_read(c, read_comments, send_comments);
 }
 
-/* The new one: the last that this person made at this moment. */
+/* A comment is read again by its number: that of its record in the history. */
 static ml_rc read_new(ml_call *c, ml_read *r) {
   trail *t = c->state;
-  uint32_t last;
-  ml_rc rc = ml_read_comment_last(r, t->seen.n, &last);
+  ml_rc rc = ml_read_comments(r, &c->arena, t->seen.n, t->no - 1, 1,
+                              &t->comments, &t->count);
 
-  if (rc != ML_OK)
-    return rc;
-  return ml_read_comments(r, &c->arena, t->seen.n, last > 100 ? last - 100 : 0,
-                          100, &t->comments, &t->count);
+  if (rc == ML_OK && (t->count == 0 || t->comments[0].no != t->no))
+    rc = ML_NOT_FOUND;
+  return rc;
 }
 
 static void send_new(ml_call *c) {
   trail *t = c->state;
-  ml_str text = ml_json_str(c->body, "text");
 
-  for (size_t i = t->count; i-- > 0;)
-    if (ml_str_eq(t->comments[i].text, text)
-        && ml_str_eq(t->comments[i].who, t->who.who)) {
-      ml_buf_reset(&c->out);
-      ml_jw_init(&c->w, &c->out);
-      put_comment(&c->w, &t->comments[i]);
-      ml_call_send(c, 201);
-      return;
-    }
-  ml_call_refuse(c, ML_NOT_FOUND, NULL);
+  ml_buf_reset(&c->out);
+  ml_jw_init(&c->w, &c->out);
+  put_comment(&c->w, &t->comments[0]);
+  ml_call_send(c, 201);
 }
 
 static bool render_comment(ml_call *c, const ml_process *p, const ml_flow *f,
                            const ml_made *made, ml_buf *keep) {
-  (void)c;
+  trail *t = c->state;
+
   (void)f;
   (void)made;
-  ml_buf_printf(keep, "%lld", (long long)p->updated_ms);
+  t->no = (uint32_t)p->seq;
+  ml_buf_printf(keep, "%u", t->no);
   return !keep->bad;
 }
 
@@ -261,9 +255,17 @@ static void comment_kept(ml_call *c) {
 }
 
 static void comment_again(ml_call *c, ml_str kept) {
-  (void)kept;
+  trail *t = c->state;
+  int64_t no;
+
+  if (!ml_text_int(kept, &no) || no < 1 || no > UINT32_MAX) {
+    ml_call_refuse(c, ML_CORRUPT, NULL);
+    return;
+  }
+  t->no = (uint32_t)no;
   comment_kept(c);
 }
+
 
 static const ml_way comment_way = {201, render_comment, comment_kept,
                                    comment_again};

@@ -132,7 +132,7 @@ void ml_call_refuse(ml_call *c, ml_rc rc, const ml_err *e) {
     slug = "precondition-failed";
   }
   if (rc == ML_INVALID && c->has_key && at != NULL
-      && strcmp(at, "Idempotency-Key") == 0) {
+      && strcmp(at, "/Idempotency-Key") == 0) {
     slug = "key-reused";
     at = NULL;
   }

@@ -63,23 +63,22 @@ ml_str ml_process_workflow_name(const ml_call *c, const ml_row_process *row) {
 }
 
 /* The object of a row; columns alone when its definition cannot be read. */
-static void put_seen(ml_call *c, const ml_seen *s) {
+void ml_process_put_seen(ml_call *c, const ml_seen *s) {
   const ml_flow *f = ml_run_flow(c->run, s->row.bundle, s->row.flow_index);
   static const uint8_t none[16];
   char parent[ML_ID_MAX];
   ml_api_view v = {.now_ms = ml_api_now(c->api), .sealed = s->sealed,
                    .all = s->all, .past = s->past.all,
                    .past_count = s->past.count};
-  ml_process *p = NULL;
-  ml_rc rc = ML_CORRUPT;
+  ml_process *p;
+  ml_rc rc;
 
   v.version = ml_run_bundle_version(c->run, s->row.bundle);
   if (memcmp(s->parent, none, sizeof none) != 0) {
     ml_id_text(parent, s->parent, 0);
     v.parent = ml_str_of(parent);
   }
-  if (f != NULL)
-    p = ml_api_process_of_row(&s->row, f, &rc);
+  p = ml_run_process_of(c->run, &s->row, &rc);
   if (p != NULL)
     ml_api_put_process(&c->w, p, f, &v);
   else if (rc == ML_NOMEM)
@@ -96,7 +95,7 @@ static void send_seen(ml_call *c, int status) {
 
   ml_buf_reset(&c->out);
   ml_jw_init(&c->w, &c->out);
-  put_seen(c, s);
+  ml_process_put_seen(c, s);
   c->etag = (int64_t)s->row.seq;
   ml_call_send(c, status);
 }
@@ -142,7 +141,7 @@ typedef struct found {
   ml_row_process *rows;
   ml_seen *seen;
   size_t count;
-  bool more;
+  int64_t more;               /* where the next page begins */
 } found;
 
 static ml_rc read_found(ml_call *c, ml_read *r) {
@@ -151,9 +150,6 @@ static ml_rc read_found(ml_call *c, ml_read *r) {
 
   if (rc != ML_OK)
     return rc;
-  l->more = l->count == l->want.limit;
-  if (l->more)
-    l->count--;
   l->seen = ml_arena_zero(&c->arena, (l->count + 1) * sizeof *l->seen);
   if (l->seen == NULL)
     return ML_NOMEM;
@@ -169,9 +165,9 @@ static void send_found(ml_call *c) {
 
   ml_list_begin(c);
   for (size_t i = 0; i < l->count; i++)
-    put_seen(c, &l->seen[i]);
-  if (l->more)
-    ml_cursor_put(c, 'p', l->rows[l->count - 1].n, 0, ML_NOSTR);
+    ml_process_put_seen(c, &l->seen[i]);
+  if (l->more != 0)
+    ml_cursor_put(c, 'p', l->more, 0, ML_NOSTR);
   else
     ml_list_last(c);
   ml_list_send(c);
@@ -220,7 +216,8 @@ static void list_processes(ml_call *c) {
     l->want.run = (int)run;
   l->want.state = ml_call_query(c, "state");
   l->want.assigned_to = ml_call_query(c, "assigned_to");
-  l->want.limit = ml_call_limit(c) + 1;
+  l->want.limit = ml_call_limit(c);
+  l->want.more = &l->more;
   if (find_names(c, &l->want)
       && ml_cursor_get(c, 'p', &l->want.before_n, &unused, &word))
     ml_call_read(c, read_found, send_found);
@@ -356,16 +353,11 @@ static void started(ml_call *c) {
 
 static const ml_way start_way = {201, render_process, started, show_again};
 
-/* Members without the scope operate start by the workflow's form only. */
-static bool by_form(ml_call *c, const ml_flow *f, ml_event *ev) {
-  if (ml_call_may(c, ML_SCOPE_OPERATE))
-    return true;
+/* Members without the scope operate start what has a form for them. */
+static bool has_form(const ml_flow *f) {
   for (uint16_t i = 0; i < f->trigger_count; i++)
-    if (ml_str_is(f->triggers[i].kind, "form")) {
-      ev->form = f->triggers[i].form;
-      ev->form_count = f->triggers[i].form_count;
+    if (ml_str_is(f->triggers[i].kind, "form"))
       return true;
-    }
   return false;
 }
 
@@ -379,6 +371,11 @@ static void start(ml_call *c) {
                     "there is no workflow '%.100s' in force", c->part[0].p);
     return;
   }
+  if (!ml_call_may(c, ML_SCOPE_OPERATE) && !has_form(wf->flow)) {
+    ml_call_problem(c, 403, NULL, NULL, NULL,
+                    "this workflow has no form that members start it by");
+    return;
+  }
   if (!ml_call_acting(c, &who))
     return;
   in = ml_call_input(c, 0, NULL, ML_EV_STARTED, &who);
@@ -387,13 +384,7 @@ static void start(ml_call *c) {
   in->workflow = wf->name;
   in->ev.data = ml_json_get(c->body, "data");
   in->ev.subject = ml_json_str(c->body, "subject");
-  if (by_form(c, wf->flow, &in->ev)) {
-    ml_call_put(c, in, &start_way);
-    return;
-  }
-  ml_input_free(in);
-  ml_call_problem(c, 403, NULL, NULL, NULL,
-                  "this workflow has no form that members start it by");
+  ml_call_put(c, in, &start_way);
 }
 
 /* ---- edits and orders ---- */

@@ -105,6 +105,13 @@ static void put_value(ml_jw *w, const ml_field *f, ml_str value, bool sealed) {
 
 /* ---- tasks ---- */
 
+static const ml_activity *def_of_label(const ml_flow *f, ml_str label) {
+  for (uint16_t i = 0; i < f->activity_count; i++)
+    if (ml_str_eq(f->activities[i].label, label))
+      return &f->activities[i];
+  return NULL;
+}
+
 void ml_api_task_of(const ml_process *p, const ml_flow *f, const ml_task *t,
                     ml_api_task *out) {
   const ml_act *a = ml_process_act(p, t->act);
@@ -128,14 +135,16 @@ void ml_api_task_of(const ml_process *p, const ml_flow *f, const ml_task *t,
   out->due_ms = t->due_ms;
 }
 
-void ml_api_task_of_row(const ml_row_task *t, const uint8_t process[16],
-                        ml_str workflow, ml_str subject,
+void ml_api_task_of_row(const ml_row_task *t, const ml_row_process *p,
+                        ml_str workflow, const ml_flow *f,
                         const ml_row_lane *lane, ml_api_task *out) {
+  const ml_activity *def = f != NULL ? def_of_label(f, t->label) : NULL;
+
   memset(out, 0, sizeof *out);
-  memcpy(out->process, process, sizeof out->process);
+  memcpy(out->process, p->id, sizeof out->process);
   out->no = t->no;
   out->workflow = workflow;
-  out->subject = subject;
+  out->subject = p->subject;
   out->label = t->label;
   out->title = t->title;
   if (lane != NULL) {
@@ -148,7 +157,7 @@ void ml_api_task_of_row(const ml_row_task *t, const uint8_t process[16],
   out->created_ms = t->created_ms;
   out->due_ms = t->due_ms;
   out->ended_ms = t->ended_ms;
-  out->node = -1;
+  out->node = def != NULL ? def->node : -1;
 }
 
 void ml_api_put_task(ml_jw *w, const ml_api_task *t, int64_t now_ms) {
@@ -309,13 +318,6 @@ static void put_act(ml_jw *w, const ml_process *p, const ml_flow *f,
   put_rest(w, a->status, a->attempt, a->wait, a->due_ms, a->message, a->at,
            a->outcome, def->node, a->aside);
   ml_jw_end(w);
-}
-
-static const ml_activity *def_of_label(const ml_flow *f, ml_str label) {
-  for (uint16_t i = 0; i < f->activity_count; i++)
-    if (ml_str_eq(f->activities[i].label, label))
-      return &f->activities[i];
-  return NULL;
 }
 
 static void put_past(ml_jw *w, const ml_process *p, const ml_flow *f,
@@ -570,47 +572,3 @@ void ml_api_put_row(ml_jw *w, const ml_row_process *row, ml_str workflow,
   ml_jw_end(w);
 }
 
-static bool take_texts(ml_process *p, const ml_row_process *row) {
-  bool ok = true;
-
-  p->subject = ml_process_text(p, row->subject, &ok);
-  p->state = ml_process_text(p, row->state, &ok);
-  p->assigned_to = ml_process_text(p, row->assigned_to, &ok);
-  p->first_assigned_to = ml_process_text(p, row->first_assigned_to, &ok);
-  p->created_by = ml_process_text(p, row->created_by, &ok);
-  return ok;
-}
-
-ml_process *ml_api_process_of_row(const ml_row_process *row, const ml_flow *f,
-                                  ml_rc *rc) {
-  ml_process *p = ml_process_new(f);
-
-  *rc = ML_NOMEM;
-  if (p == NULL)
-    return NULL;
-  p->n = row->n;
-  memcpy(p->id, row->id, sizeof p->id);
-  p->bundle = row->bundle;
-  p->flow_index = row->flow_index;
-  p->status = row->status;
-  p->run = row->run;
-  p->deleted = row->deleted;
-  p->seq = row->seq;
-  p->created_ms = row->created_ms;
-  p->updated_ms = row->updated_ms;
-  p->completed_ms = row->completed_ms;
-  p->cancelled_ms = row->cancelled_ms;
-  p->next_action_ms = row->next_action_ms;
-  p->first_assigned_ms = row->first_assigned_ms;
-  p->last_assigned_ms = row->last_assigned_ms;
-  p->parent_n = row->parent_n;
-  if (take_texts(p, row)) {
-    *rc = ml_process_unpack_data(p, f, row->data);
-    if (*rc == ML_OK)
-      *rc = ml_process_unpack(p, f, row->rest);
-  }
-  if (*rc == ML_OK)
-    return p;
-  ml_process_free(p);
-  return NULL;
-}

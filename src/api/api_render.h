@@ -66,9 +66,9 @@ typedef struct ml_api_task {
 /* From a live process.  Texts borrowed. */
 void ml_api_task_of(const ml_process *p, const ml_flow *f, const ml_task *t,
                     ml_api_task *out);
-/* From its row; `lane` may be NULL. */
-void ml_api_task_of_row(const ml_row_task *t, const uint8_t process[16],
-                        ml_str workflow, ml_str subject,
+/* From its row and its process's; `f` and `lane` may be NULL. */
+void ml_api_task_of_row(const ml_row_task *t, const ml_row_process *p,
+                        ml_str workflow, const ml_flow *f,
                         const ml_row_lane *lane, ml_api_task *out);
 /* The members of the object TASK, between ml_jw_obj and ml_jw_end. */
 void ml_api_put_task(ml_jw *w, const ml_api_task *t, int64_t now_ms);
@@ -84,9 +84,6 @@ void ml_api_put_label(ml_jw *w, const char *key, ml_str json); /* none: null */
 void ml_api_put_id(ml_jw *w, const char *key, const uint8_t id[16],
                    uint32_t no);
 
-/* A process out of its row.  NULL: *rc says why (ML_NOMEM, ML_CORRUPT). */
-ml_process *ml_api_process_of_row(const ml_row_process *row, const ml_flow *f,
-                                  ml_rc *rc);
 /* The object PROCESS of a row whose bundle is not known or not readable:
 ** columns only. */
 void ml_api_put_row(ml_jw *w, const ml_row_process *row, ml_str workflow,

@@ -67,6 +67,7 @@ static void read_word_type(ml_shape_type *t, ml_str w) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (ml_str_is(w, known[i].name)) {
       t->kind = known[i].kind;
+      t->null_ok = t->kind == ML_SHAPE_LABEL;   /* there may be none */
       return;
     }
   t->kind = memchr(w.p, '|', w.n) != NULL ? ML_SHAPE_WORDS : ML_SHAPE_REF;

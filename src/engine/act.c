@@ -46,6 +46,12 @@ void act_run(step *s, ml_act *a, const char *mode) {
   ef->mode = ml_str_of(mode);
 }
 
+/* It starts with an empty journal each time (SEMANTICS.md 10). */
+void act_ask(step *s, ml_act *a) {
+  effect(s, ML_DO_NEW_ATTEMPT, a->no);
+  act_run(s, a, "is_complete");
+}
+
 void act_attempt(step *s, ml_act *a) {
   const ml_activity *def = act_def(s, a);
 

@@ -168,7 +168,7 @@ static void end_returned(step *s, ml_act *a, const ml_answer *r) {
     rec->data = data;
     a->asking = true;
     a->outcome = keep(s, outcome);
-    act_run(s, a, "is_complete");
+    act_ask(s, a);
     return;
   }
   act_succeed(s, a, outcome, data);

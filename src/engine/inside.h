@@ -64,6 +64,7 @@ void run_end(step *s, ml_status status, ml_str why);
 /* act.c: an activity's life */
 void act_begin(step *s, ml_act *a);
 void act_run(step *s, ml_act *a, const char *mode);
+void act_ask(step *s, ml_act *a);                 /* is_complete, afresh */
 void act_attempt(step *s, ml_act *a);             /* the next attempt begins */
 void act_succeed(step *s, ml_act *a, ml_str outcome, ml_str data);
 void act_fail(step *s, ml_act *a, ml_str why);

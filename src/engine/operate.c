@@ -224,7 +224,7 @@ static void ask_again(step *s) {
 
     if (!a->aside && a->wait == ML_WAIT_ASK) {
       act_move(s, a, ML_TURN_RESUMED);
-      act_run(s, a, "is_complete");
+      act_ask(s, a);
     }
   }
 }

@@ -46,7 +46,7 @@ static void wait_over(step *s, ml_act *a) {
       return;
     case ML_WAIT_ASK:
       act_move(s, a, ML_TURN_RESUMED);
-      act_run(s, a, "is_complete");
+      act_ask(s, a);
       return;
     default:
       a->due_ms = 0;

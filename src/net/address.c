@@ -225,10 +225,11 @@ bool ml_address_allowed(ml_str text, const ml_address *a, uint16_t port,
   entry e;
 
   *exact = false;
-  if (!entry_parse(text, &e) || (e.port >= 0 && e.port != port))
+  if (!entry_parse(text, &e) || (e.port >= 0 && e.port != port) ||
+      !(in_range(a, e.net.b, e.bits) || in_range(&plain, e.net.b, e.bits)))
     return false;
   *exact = e.port >= 0;
-  return in_range(a, e.net.b, e.bits) || in_range(&plain, e.net.b, e.bits);
+  return true;
 }
 
 /* ---- where to listen ---- */

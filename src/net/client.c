@@ -6,79 +6,40 @@
 **   client_send()   judges text (client_check.c), copies, queues
 **   pump()          starts what may start: max_open in all, per_host at one
 **                   host, in the order in which the calls came
-**   on_open(), on_ready_to_send()   judge where the connection goes, when it
-**                   is made and again when one is used: a connection that
-**                   stands open was perhaps allowed to another call only
-**   on_header(), on_body()          gather the answer (client_answer.c)
+**   client_call.c   tells libcurl what to do, judges where the connection goes,
+**                   gathers the answer (client_answer.c)
 **   end()           says how it went, once
 **
-** Whether anything was sent is exact: on_ready_to_send() comes before the
-** first byte.  Deadlines are ours, by the loop's clock; libcurl's own are
+** Deadlines are ours, by the loop's clock; libcurl's own are
 ** only there for the case that a connect attempt must share its time among
 ** several addresses.
-**
-** libcurl sends again by itself when a kept connection turns out to be dead.
-** For POST and PATCH that is refused: who asked decides whether to repeat.
 */
 #include "net/client.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/mem.h"
-#include "net/address.h"
-#include "net/client_answer.h"
+#include "net/client_call.h"
 #include "net/client_check.h"
+#include "net/http_char.h"
 
 #define OPEN_MAX 128u
 #define PER_HOST 16u
-#define TIMEOUT_MS 30000
-#define CONNECT_MS 5000
-#define BODY_MAX (8u << 20)
-#define IDLE_S 10L               /* a kept connection is used again within */
 #define EASY_POOL 32u
 #define HOST_BUCKETS 64u
 
-typedef struct client client;
-typedef struct call call;
+typedef struct ml_client client;
+typedef struct ml_client_call call;
 
 /* The calls to one scheme, host and port. */
-typedef struct host {
-  struct host *next;             /* in its bucket */
+typedef struct ml_client_host {
+  struct ml_client_host *next;   /* in its bucket */
   uint32_t bucket;
   uint32_t running;
   call *first, *last;            /* that wait */
   char key[];
 } host;
-
-typedef enum phase { WAITING, RUNNING, REFUSED } phase;
-
-struct call {
-  client *client;
-  uint64_t id;                   /* slot + 1, generation << 32 */
-  uint64_t seq;                  /* the order in which calls came */
-  phase phase;
-  call *prev, *next;             /* of its host's waiting, or of the refused */
-  host *host;
-  ml_http_fn *fn;
-  void *arg;
-  ml_arena texts;                /* copies of what the caller lent */
-  ml_http_call ask;              /* with those copies */
-  const char *url;
-  struct curl_slist *headers;    /* nodes in `texts` */
-  CURL *easy;
-  ml_loop_timer *timer;
-  int64_t due_ms, connect_due_ms;
-  bool opened;                   /* some address was tried */
-  bool sent;                     /* or perhaps sent */
-  ml_err refused;                /* .rc: an address was not allowed */
-  ml_client_answer answer;
-  char curl_says[CURL_ERROR_SIZE];
-};
 
 typedef struct slot {
   call *call;
@@ -94,7 +55,7 @@ typedef struct sock {
   struct sock *prev, *next;
 } sock;
 
-struct client {
+struct ml_client {
   ml_http http;                  /* first: an ml_http * is a client * */
   ml_loop *loop;
   CURLM *multi;
@@ -241,15 +202,6 @@ static call *next_call(const client *c) {
 
 /* ---- the end of a call ---- */
 
-static void call_free(call *k) {
-  if (k == NULL)
-    return;
-  ml_loop_timer_free(k->timer);
-  ml_client_answer_done(&k->answer);
-  ml_arena_free(&k->texts);
-  ml_mem_free(k);
-}
-
 static void easy_put(client *c, CURL *easy) {
   if (easy == NULL)
     return;
@@ -268,14 +220,14 @@ static void detach(call *k) {
   ml_loop_timer_stop(k->timer);
   slot_release(c, k->id);
   switch (k->phase) {
-  case REFUSED:
+  case ML_CLIENT_REFUSED:
     list_remove(&c->refused, &c->refused_last, k);
     break;
-  case WAITING:
+  case ML_CLIENT_WAITING:
     list_remove(&k->host->first, &k->host->last, k);
     c->waiting--;
     break;
-  case RUNNING:
+  case ML_CLIENT_RUNNING:
     curl_multi_remove_handle(c->multi, k->easy);
     c->running--;
     k->host->running--;
@@ -308,7 +260,7 @@ static void end(call *k, ml_http_end how, const char *why) {
   }
   detach(k);
   k->fn(k->arg, &a);
-  call_free(k);
+  ml_client_call_free(k);
   if (c->waiting > 0 && pump_later(c) != ML_OK)
     ml_loop_timer_set(c->timer, 0);   /* needs no memory, and pumps too */
 }
@@ -357,7 +309,7 @@ static void collect(client *c) {
 static void call_arm(call *k, int64_t now) {
   int64_t due = k->due_ms;
 
-  if (k->phase == RUNNING && !k->sent && k->connect_due_ms < due)
+  if (k->phase == ML_CLIENT_RUNNING && !k->sent && k->connect_due_ms < due)
     due = k->connect_due_ms;
   ml_loop_timer_set(k->timer, due - now);
 }
@@ -372,12 +324,12 @@ static void on_call_timer(void *arg) {
              (long long)k->ask.timeout_ms);
     end(k, ML_HTTP_LOST, why);
   } else if (now >= k->due_ms) {
-    snprintf(why, sizeof why, k->phase == RUNNING
+    snprintf(why, sizeof why, k->phase == ML_CLIENT_RUNNING
                  ? "no connection within %lld ms"
                  : "no place in the queue within %lld ms",
              (long long)k->ask.timeout_ms);
     end(k, ML_HTTP_NOT_SENT, why);
-  } else if (k->phase == RUNNING && !k->sent && now >= k->connect_due_ms) {
+  } else if (k->phase == ML_CLIENT_RUNNING && !k->sent && now >= k->connect_due_ms) {
     snprintf(why, sizeof why, "no connection within %lld ms",
              (long long)k->ask.connect_ms);
     end(k, ML_HTTP_NOT_SENT, why);
@@ -386,157 +338,21 @@ static void on_call_timer(void *arg) {
   }
 }
 
-/* ---- what libcurl calls during a transfer ---- */
-
-static ml_rc judge_address(call *k, const struct sockaddr *sa) {
-  return ml_client_check_address(sa, k->ask.allow, k->ask.allow_count,
-                                 &k->refused);
-}
-
-static curl_socket_t on_open(void *arg, curlsocktype purpose,
-                             struct curl_sockaddr *a) {
-  call *k = arg;
-  bool ok = purpose == CURLSOCKTYPE_IPCXN;
-
-  if (ok && a->family == AF_UNIX)
-    ok = k->ask.unix_path != NULL;
-  else if (ok)
-    ok = k->ask.unix_path == NULL && judge_address(k, &a->addr) == ML_OK;
-  if (!ok)
-    return CURL_SOCKET_BAD;
-  k->opened = true;
-  return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-/* Judge the address of the connection that will be used. */
-static bool judge_connection(call *k, const char *ip, int port) {
-  struct sockaddr_storage sa;
-  char text[ML_ADDRESS_TEXT];
-  socklen_t len;
-
-  if (k->ask.unix_path != NULL)
-    return true;
-  snprintf(text, sizeof text, strchr(ip, ':') != NULL ? "[%s]:%d" : "%s:%d", ip,
-           port);
-  if (ml_address_listen(ml_str_of(text), &sa, &len, &k->refused) != ML_OK)
-    return false;
-  return judge_address(k, (struct sockaddr *)&sa) == ML_OK;
-}
-
-static int on_ready_to_send(void *arg, char *ip, char *local_ip, int port,
-                            int local_port) {
-  call *k = arg;
-  bool repeats = !ml_str_is(k->ask.method, "POST") &&
-                 !ml_str_is(k->ask.method, "PATCH");
-
-  (void)local_ip;
-  (void)local_port;
-  if (k->sent && !repeats) {
-    k->answer.fault = "the connection ended before an answer came";
-    return CURL_PREREQFUNC_ABORT;
-  }
-  if (!judge_connection(k, ip, port)) {
-    k->opened = k->sent;         /* nothing of this try was sent */
-    return CURL_PREREQFUNC_ABORT;
-  }
-  k->sent = true;
-  return CURL_PREREQFUNC_OK;
-}
-
-static size_t on_header(char *p, size_t size, size_t n, void *arg) {
-  call *k = arg;
-
-  return ml_client_answer_line(&k->answer, p, size * n) ? size * n : 0;
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *arg) {
-  call *k = arg;
-
-  return ml_client_answer_body(&k->answer, p, size * n) ? size * n : 0;
-}
-
 /* ---- start ---- */
-
-/* Everything that does not depend on the call.  What is not listed here is
-** off by default: cookies, .netrc by URL, alt-svc, HSTS, redirects. */
-static bool set_fixed(CURL *e) {
-  bool ok = true;
-
-  ok &= !curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  ok &= !curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-  ok &= !curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  ok &= !curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-  ok &= !curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
-                          (long)CURL_HTTP_VERSION_1_1);
-  ok &= !curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
-  ok &= !curl_easy_setopt(e, CURLOPT_PROXY, "");
-  ok &= !curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-  ok &= !curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  ok &= !curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  ok &= !curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-  ok &= !curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-  ok &= !curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  ok &= !curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-  ok &= !curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, IDLE_S);
-  ok &= !curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-  ok &= !curl_easy_setopt(e, CURLOPT_USERAGENT, "moonlane");
-  ok &= !curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  ok &= !curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_ready_to_send);
-  ok &= !curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-  ok &= !curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-  return ok;
-}
-
-static bool set_method(call *k, CURL *e) {
-  bool ok = true;
-
-  if (ml_str_is(k->ask.method, "HEAD"))
-    return !curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-  if (k->ask.body.n > 0 || (!ml_str_is(k->ask.method, "GET") &&
-                            !ml_str_is(k->ask.method, "DELETE"))) {
-    ok &= !curl_easy_setopt(e, CURLOPT_POST, 1L);
-    ok &= !curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t)k->ask.body.n);
-    ok &= !curl_easy_setopt(e, CURLOPT_POSTFIELDS,
-                            k->ask.body.n > 0 ? k->ask.body.p : "");
-  } else {
-    ok &= !curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
-  }
-  ok &= !curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, k->ask.method.p);
-  return ok;
-}
-
-static bool set_call(call *k, CURL *e) {
-  bool ok = true;
-
-  ok &= !curl_easy_setopt(e, CURLOPT_URL, k->url);
-  ok &= !curl_easy_setopt(e, CURLOPT_HTTPHEADER, k->headers);
-  ok &= !curl_easy_setopt(e, CURLOPT_PRIVATE, k);
-  ok &= !curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, k);
-  ok &= !curl_easy_setopt(e, CURLOPT_PREREQDATA, k);
-  ok &= !curl_easy_setopt(e, CURLOPT_HEADERDATA, k);
-  ok &= !curl_easy_setopt(e, CURLOPT_WRITEDATA, k);
-  ok &= !curl_easy_setopt(e, CURLOPT_ERRORBUFFER, k->curl_says);
-  ok &= !curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                          (long)k->ask.connect_ms);
-  if (k->ask.unix_path != NULL)
-    ok &= !curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, k->ask.unix_path);
-  return ok && set_method(k, e);
-}
 
 static void start(call *k) {
   client *c = k->client;
   int64_t now = mono(c);
 
   k->easy = c->pool_count > 0 ? c->pool[--c->pool_count] : curl_easy_init();
-  if (k->easy == NULL || !set_fixed(k->easy) || !set_call(k, k->easy) ||
+  if (k->easy == NULL || !ml_client_call_set(k, k->easy) ||
       curl_multi_add_handle(c->multi, k->easy) != CURLM_OK) {
     end(k, ML_HTTP_NOT_SENT, "out of memory");
     return;
   }
   list_remove(&k->host->first, &k->host->last, k);
   c->waiting--;
-  k->phase = RUNNING;
+  k->phase = ML_CLIENT_RUNNING;
   c->running++;
   k->host->running++;
   k->connect_due_ms = now + k->ask.connect_ms;
@@ -640,104 +456,18 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 
 /* ---- a new call ---- */
 
-static const char *copy(call *k, ml_str s) {
-  return ml_arena_dup(&k->texts, s.n > 0 ? s.p : "", s.n);
-}
-
-/* One header line for libcurl; "Name;" is how it wants an empty value. */
-static const char *header_copy(call *k, ml_str h) {
-  size_t name = (size_t)((const char *)memchr(h.p, ':', h.n) - h.p);
-  size_t n = h.n;
-  char *line;
-
-  while (n > name + 1 && (h.p[n - 1] == ' ' || h.p[n - 1] == '\t'))
-    n--;
-  line = ml_arena_dup(&k->texts, h.p, n);
-  if (line != NULL && n == name + 1)
-    line[name] = ';';
-  return line;
-}
-
-static bool header_push(call *k, const char *line) {
-  struct curl_slist *node;
-
-  if (line == NULL)
-    return false;
-  node = ml_arena_zero(&k->texts, sizeof *node);
-  if (node == NULL)
-    return false;
-  node->data = (char *)line;     /* libcurl only reads it */
-  node->next = k->headers;
-  k->headers = node;
-  return true;
-}
-
-/* The caller's headers in their order, and what libcurl must not add. */
-static bool copy_headers(call *k, const ml_http_call *ask) {
-  bool typed = false;
-  size_t i;
-
-  for (i = ask->header_count; i > 0; i--) {
-    if (!header_push(k, header_copy(k, ask->headers[i - 1])))
-      return false;
-    typed |= ask->headers[i - 1].n >= 13 &&
-             strncasecmp(ask->headers[i - 1].p, "Content-Type:", 13) == 0;
-  }
-  return header_push(k, "Expect:") &&
-         (typed || header_push(k, "Content-Type:"));
-}
-
-static bool copy_allow(call *k, const ml_http_call *ask) {
-  ml_str *allow = ml_arena_alloc(&k->texts,
-                                 (ask->allow_count + 1) * sizeof *allow);
-  size_t i;
-
-  if (allow == NULL)
-    return false;
-  for (i = 0; i < ask->allow_count; i++) {
-    allow[i] = (ml_str){copy(k, ask->allow[i]), ask->allow[i].n};
-    if (allow[i].p == NULL)
-      return false;
-  }
-  k->ask.allow = allow;
-  return true;
-}
-
-/* k->ask holds the caller's pointers; make them our own. */
-static bool copy_ask(call *k, const ml_http_call *ask) {
-  k->ask.method.p = copy(k, ask->method);
-  k->ask.body.p = copy(k, ask->body);
-  if (k->ask.method.p == NULL || k->ask.body.p == NULL)
-    return false;
-  if (ask->unix_path != NULL &&
-      (k->ask.unix_path = copy(k, ml_str_of(ask->unix_path))) == NULL)
-    return false;
-  return copy_allow(k, ask) && copy_headers(k, ask);
-}
-
 static call *call_new(client *c, const ml_http_call *ask, ml_http_fn *fn,
                       void *arg) {
-  call *k = ml_mem_zero(sizeof *k);
+  call *k = ml_client_call_new(ask, fn, arg);
 
   if (k == NULL)
     return NULL;
   k->client = c;
-  k->fn = fn;
-  k->arg = arg;
-  k->ask = *ask;
-  if (k->ask.timeout_ms <= 0)
-    k->ask.timeout_ms = TIMEOUT_MS;
-  if (k->ask.connect_ms <= 0)
-    k->ask.connect_ms = CONNECT_MS;
-  if (k->ask.body_max == 0)
-    k->ask.body_max = BODY_MAX;
-  k->answer.body_max = k->ask.body_max;
-  k->answer.is_head = ml_str_is(ask->method, "HEAD");
   k->due_ms = mono(c) + k->ask.timeout_ms;
   k->seq = c->seq++;
   k->timer = ml_loop_timer_new(c->loop, on_call_timer, k);
   if (k->timer == NULL) {
-    call_free(k);
+    ml_client_call_free(k);
     return NULL;
   }
   return k;
@@ -745,8 +475,7 @@ static call *call_new(client *c, const ml_http_call *ask, ml_http_fn *fn,
 
 /* Queue a call that is allowed.  Nothing is left behind when it fails. */
 static ml_rc enqueue(client *c, call *k, ml_buf *url, ml_buf *key) {
-  k->url = copy(k, (ml_str){url->p, url->len});
-  if (k->url == NULL || !copy_ask(k, &k->ask))
+  if (!ml_client_call_copy(k, (ml_str){url->p, url->len}))
     return ML_NOMEM;
   k->host = host_get(c, (ml_str){key->p, key->len});
   if (k->host == NULL)
@@ -755,7 +484,7 @@ static ml_rc enqueue(client *c, call *k, ml_buf *url, ml_buf *key) {
     host_put(c, k->host);
     return ML_NOMEM;
   }
-  k->phase = WAITING;
+  k->phase = ML_CLIENT_WAITING;
   list_add(&k->host->first, &k->host->last, k);
   c->waiting++;
   call_arm(k, mono(c));
@@ -765,7 +494,7 @@ static ml_rc enqueue(client *c, call *k, ml_buf *url, ml_buf *key) {
 static ml_rc enqueue_refused(client *c, call *k) {
   if (slot_take(c, k) != ML_OK)
     return ML_NOMEM;
-  k->phase = REFUSED;
+  k->phase = ML_CLIENT_REFUSED;
   list_add(&c->refused, &c->refused_last, k);
   return ML_OK;
 }
@@ -789,7 +518,7 @@ static ml_rc client_send(ml_http *h, const ml_http_call *ask, ml_http_fn *fn,
   ml_buf_free(&url);
   ml_buf_free(&key);
   if (rc != ML_OK) {
-    call_free(k);
+    ml_client_call_free(k);
     return ml_err_set(e, rc, "", "out of memory");
   }
   if (id != NULL)
@@ -804,7 +533,7 @@ static void client_cancel(ml_http *h, uint64_t id) {
   if (k == NULL)
     return;
   detach(k);
-  call_free(k);
+  ml_client_call_free(k);
   if (c->waiting > 0 && pump_later(c) != ML_OK)
     ml_loop_timer_set(c->timer, 0);
 }
@@ -861,7 +590,7 @@ void ml_client_free(ml_http *h) {
     k = c->slots[i].call;
     if (k != NULL) {
       detach(k);
-      call_free(k);
+      ml_client_call_free(k);
     }
   }
   while (c->pool_count > 0)
@@ -877,11 +606,10 @@ void ml_client_free(ml_http *h) {
 }
 
 ml_str ml_http_header_of(const ml_http_answer *a, const char *name) {
-  size_t i, n = strlen(name);
+  size_t i;
 
   for (i = 0; i < a->header_count; i++) {
-    if (a->headers[i].name.n == n &&
-        strncasecmp(a->headers[i].name.p, name, n) == 0)
+    if (ml_http_is_same(a->headers[i].name, name))
       return a->headers[i].value;
   }
   return ML_NOSTR;

@@ -31,7 +31,8 @@ typedef struct ml_http_call {
   uint64_t body_max;             /* after decoding; 0: 8 MiB */
   const char *unix_path;         /* connect here instead (command line) */
   const ml_str *allow;           /* private addresses allowed: "127.0.0.1:8080",
-                                    "10.0.0.0/8:443", "127.0.0.1:*" */
+                                    "10.0.0.0/8:443", "127.0.0.1:*",
+                                    "[fd00::/8]:443" */
   size_t allow_count;
 } ml_http_call;
 

@@ -2,10 +2,9 @@
 #include "net/client_answer.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
-#include "net/http_parse.h"
+#include "net/http_char.h"
 
 #define HEAD_BYTES_MAX 65536u    /* all lines, informational answers too */
 #define FIELDS_MAX 256u
@@ -20,10 +19,6 @@ void ml_client_answer_done(ml_client_answer *a) {
 static bool fault(ml_client_answer *a, const char *why) {
   a->fault = why;
   return false;
-}
-
-static bool same(ml_str s, const char *lit) {
-  return strlen(lit) == s.n && strncasecmp(s.p, lit, s.n) == 0;
 }
 
 /* "HTTP/1.1 200 OK": forget what an informational answer said before. */
@@ -79,17 +74,17 @@ static bool field(ml_client_answer *a, const char *p, size_t n) {
   while (value.n > 0 && (value.p[value.n - 1] == ' ' ||
                          value.p[value.n - 1] == '\t'))
     value.n--;
-  if (!ml_http_parse_is_token(name) || !ml_http_parse_is_value(value))
+  if (!ml_http_is_token(name) || !ml_http_is_value(value))
     return fault(a, "a header line of the answer holds a byte that is not "
                     "allowed");
   if (++a->fields > FIELDS_MAX)
     return fault(a, "the answer has more than 256 header fields");
-  if (same(name, "Transfer-Encoding")) {
-    if (!same(value, "chunked") || a->chunked)
+  if (ml_http_is_same(name, "Transfer-Encoding")) {
+    if (!ml_http_is_same(value, "chunked") || a->chunked)
       return fault(a, "the answer's Transfer-Encoding is not \"chunked\" alone");
     a->chunked = true;
   }
-  if (same(name, "Content-Length") && !length_field(a, value))
+  if (ml_http_is_same(name, "Content-Length") && !length_field(a, value))
     return false;
   ml_buf_put(&a->text, name.p, name.n);
   ml_buf_putc(&a->text, '\0');

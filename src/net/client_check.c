@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #include "net/address.h"
-#include "net/http_parse.h"
+#include "net/http_char.h"
 
 #define URL_MAX 8192u
 #define HEADERS_MAX 64u
@@ -21,7 +21,7 @@
 
 static bool one_of(ml_str s, const char *const *list) {
   for (; *list != NULL; list++) {
-    if (strlen(*list) == s.n && strncasecmp(*list, s.p, s.n) == 0)
+    if (ml_http_is_same(s, *list))
       return true;
   }
   return false;
@@ -59,10 +59,10 @@ static ml_rc check_header(ml_str h, ml_err *e) {
     return ml_err_set(e, ML_REFUSED, "", "a request header has no colon");
   name = (ml_str){h.p, (size_t)(colon - h.p)};
   value = (ml_str){colon + 1, h.n - name.n - 1};
-  if (!ml_http_parse_is_token(name))
+  if (!ml_http_is_token(name))
     return ml_err_set(e, ML_REFUSED, "", "the name of a request header may "
                       "hold letters, digits and !#$%%&'*+-.^_`|~ only");
-  if (!ml_http_parse_is_value(value))
+  if (!ml_http_is_value(value))
     return ml_err_set(e, ML_REFUSED, "", "the value of the request header "
                       "'%.*s' holds a control byte",
                       (int)(name.n < 80 ? name.n : 80), name.p);
@@ -119,6 +119,22 @@ static char *part_of(CURLU *u, CURLUPart part, unsigned flags) {
   return curl_url_get(u, part, &text, flags) == CURLUE_OK ? text : NULL;
 }
 
+/* A name whose last label is a number is meant as an IPv4 address; if it is
+** not one, no name server need be asked. */
+static bool is_odd_number(const char *host) {
+  size_t n = strlen(host);
+  const char *label;
+  ml_address a;
+
+  if (n > 0 && host[n - 1] == '.')
+    n--;
+  for (label = host + n; label > host && label[-1] != '.'; label--)
+    ;
+  return host[0] != '[' && *label >= '0' && *label <= '9' &&
+         strspn(label, "0123456789abcdefABCDEFxX") >= (size_t)(host + n - label) &&
+         !ml_address_parse(ml_str_of(host), &a);
+}
+
 static void put_lower(ml_buf *b, const char *s) {
   for (; *s != '\0'; s++)
     ml_buf_putc(b, *s >= 'A' && *s <= 'Z' ? (char)(*s - 'A' + 'a') : *s);
@@ -134,6 +150,8 @@ static ml_rc parts(CURLU *u, ml_buf *url, ml_buf *host, ml_err *e) {
 
   if (scheme == NULL || name == NULL || port == NULL || all == NULL) {
     rc = url_error(e, "it has no host");
+  } else if (is_odd_number(name)) {
+    rc = url_error(e, "its host is not a proper IPv4 address");
   } else {
     put_lower(host, scheme);
     ml_buf_puts(host, "://");

@@ -11,9 +11,10 @@
 #include "net/http_parse.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "net/http_char.h"
+#include "net/http_mean.h"
 
 #define METHOD_MAX 32u
 #define CHUNK_DIGITS_MAX 16u
@@ -30,83 +31,6 @@ enum state {
   S_DONE,
   S_REFUSED
 };
-
-/* ---- characters ---- */
-
-enum {
-  TOKEN = 1,     /* RFC 9110 tchar */
-  TARGET = 2,    /* RFC 3986, and what browsers do not encode: [ ] { } | ^ */
-  VALUE = 4,     /* visible, blank, tab, above 0x7f */
-  HOSTCH = 8     /* a name or an IPv4 address */
-};
-#define ALL (TOKEN | TARGET | VALUE | HOSTCH)
-
-static const uint8_t classes[256] = {
-  ['\t'] = VALUE,
-  [' '] = VALUE,
-  ['!'] = TOKEN | TARGET | VALUE,
-  ['"'] = VALUE,
-  ['#'] = TOKEN | VALUE,
-  ['$' ... '\''] = TOKEN | TARGET | VALUE,
-  ['(' ... ')'] = TARGET | VALUE,
-  ['*' ... '+'] = TOKEN | TARGET | VALUE,
-  [','] = TARGET | VALUE,
-  ['-' ... '.'] = ALL,
-  ['/'] = TARGET | VALUE,
-  ['0' ... '9'] = ALL,
-  [':' ... ';'] = TARGET | VALUE,
-  ['<'] = VALUE,
-  ['='] = TARGET | VALUE,
-  ['>'] = VALUE,
-  ['?' ... '@'] = TARGET | VALUE,
-  ['A' ... 'Z'] = ALL,
-  ['['] = TARGET | VALUE,
-  ['\\'] = VALUE,
-  [']'] = TARGET | VALUE,
-  ['^'] = TOKEN | TARGET | VALUE,
-  ['_'] = ALL,
-  ['`'] = TOKEN | VALUE,
-  ['a' ... 'z'] = ALL,
-  ['{'] = TARGET | VALUE,
-  ['|'] = TOKEN | TARGET | VALUE,
-  ['}'] = TARGET | VALUE,
-  ['~'] = ALL,
-  [0x80 ... 0xff] = VALUE
-};
-
-static bool is(char c, int class) {
-  return (classes[(unsigned char)c] & class) != 0;
-}
-
-static size_t span_of(const char *at, const char *end, int class) {
-  const char *p = at;
-
-  while (p < end && is(*p, class))
-    p++;
-  return (size_t)(p - at);
-}
-
-static int hex_of(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
-}
-
-static bool same(const char *p, size_t n, const char *lit) {
-  return strlen(lit) == n && strncasecmp(p, lit, n) == 0;
-}
-
-bool ml_http_parse_is_token(ml_str s) {
-  return s.n > 0 && span_of(s.p, s.p + s.n, TOKEN) == s.n;
-}
-
-bool ml_http_parse_is_value(ml_str s) {
-  return s.n == 0 || span_of(s.p, s.p + s.n, VALUE) == s.n;
-}
 
 /* ---- texts ---- */
 
@@ -131,15 +55,6 @@ static ml_str str_of(const ml_http_parse *p, ml_http_span s) {
   return (ml_str){text_of(p, s), s.n};
 }
 
-/* End the item begun at mark: its span, and the mark of the next one. */
-static ml_http_span item_end(ml_http_parse *p) {
-  ml_http_span s = {p->mark, (uint32_t)p->text.len - p->mark};
-
-  ml_buf_putc(&p->text, '\0');
-  p->mark = (uint32_t)p->text.len;
-  return s;
-}
-
 /* Count n bytes of the request line, or of the fields; false: too many. */
 static bool line_count(ml_http_parse *p, size_t n) {
   p->line_bytes += (uint32_t)n;
@@ -159,15 +74,15 @@ static const char *head_too_long(ml_http_parse *p, const char *at) {
   return refuse(p, at, 431, "the header fields are too large");
 }
 
-/* Bytes of one class, at most one more than the limit still has room for. */
+/* Bytes of one kind, at most one more than the limit still has room for. */
 static size_t take(ml_http_parse *p, const char *at, const char *end,
-                   int class, uint32_t limit, uint32_t used) {
+                   ml_http_char kind, uint32_t limit, uint32_t used) {
   size_t room = (size_t)(limit - used) + 1;   /* used <= limit, always */
   size_t n;
 
   if ((size_t)(end - at) > room)
     end = at + room;
-  n = span_of(at, end, class);
+  n = ml_http_char_span(at, end, kind);
   ml_buf_put(&p->text, at, n);
   return n;
 }
@@ -204,12 +119,12 @@ static const char *on_method(ml_http_parse *p, const char *at,
                              const char *end) {
   const char *q = at;
 
-  while (q < end && *q >= 'A' && *q <= 'Z')
-    q++;
+  while (q < end && *q >= 'A' && *q <= 'Z') {
+    if (p->line_bytes + (size_t)(++q - at) > METHOD_MAX)
+      return refuse(p, at, 400, "the method is longer than 32 letters");
+  }
   if (!line_count(p, (size_t)(q - at)))
     return line_too_long(p, at);
-  if (p->line_bytes > METHOD_MAX)
-    return refuse(p, at, 400, "the method is longer than 32 letters");
   ml_buf_put(&p->text, at, (size_t)(q - at));
   if (q == end)
     return q;
@@ -218,71 +133,14 @@ static const char *on_method(ml_http_parse *p, const char *at,
                              "blank stands behind it");
   if (!line_count(p, 1))
     return line_too_long(p, q);
-  p->method_at = item_end(p);
+  p->method_at = ml_http_item_end(p);
   p->state = S_TARGET;
   return q + 1;
 }
 
-/* Where the path begins in an absolute-form target; 0: not one. */
-static size_t scheme_of(const char *t, size_t n) {
-  if (n > 7 && strncasecmp(t, "http://", 7) == 0)
-    return 7;
-  return n > 8 && strncasecmp(t, "https://", 8) == 0 ? 8 : 0;
-}
-
-static const char *escapes_fault(const char *t, size_t n) {
-  const char *end = t + n;
-
-  while ((t = memchr(t, '%', (size_t)(end - t))) != NULL) {
-    if (end - t < 3 || hex_of(t[1]) < 0 || hex_of(t[2]) < 0)
-      return "a '%' in the request target is not followed by two hex digits";
-    t += 3;
-  }
-  return NULL;
-}
-
-/* Split the target: [scheme authority] path ['?' query].  The authority is
-** kept in host_at until Host can be compared with it. */
-static const char *target_split(ml_http_parse *p) {
-  const char *t = text_of(p, p->target_at);
-  uint32_t n = p->target_at.n, begin = 0, stop;
-  size_t scheme;
-  const char *mark;
-
-  if (n == 1 && t[0] == '*' && strcmp(text_of(p, p->method_at), "OPTIONS") == 0) {
-    p->path_at = p->target_at;
-    return NULL;
-  }
-  scheme = scheme_of(t, n);
-  if (scheme > 0) {
-    begin = (uint32_t)(scheme + strcspn(t + scheme, "/?"));
-    p->host_at = (ml_http_span){p->target_at.at + (uint32_t)scheme,
-                                begin - (uint32_t)scheme};
-    if (begin == scheme)
-      return "the request target names no host";
-  } else if (t[0] != '/') {
-    return "the request target does not begin with '/'";
-  }
-  mark = memchr(t + begin, '?', n - begin);
-  stop = mark != NULL ? (uint32_t)(mark - t) : n;
-  p->has_query = mark != NULL;
-  if (p->has_query)
-    p->query_at = (ml_http_span){p->target_at.at + stop + 1, n - stop - 1};
-  p->path_at = (ml_http_span){p->target_at.at + begin, stop - begin};
-  if (begin == stop) {           /* "http://host": the path is "/" */
-    ml_buf_putc(&p->text, '/');
-    p->path_at = item_end(p);
-  } else if (p->has_query) {     /* a copy, for the NUL behind it */
-    if (ml_buf_room(&p->text, stop - begin) != NULL)
-      ml_buf_put(&p->text, p->text.p + p->path_at.at, stop - begin);
-    p->path_at = item_end(p);
-  }
-  return NULL;
-}
-
 static const char *on_target(ml_http_parse *p, const char *at,
                              const char *end) {
-  size_t n = take(p, at, end, TARGET, p->limits.line, p->line_bytes);
+  size_t n = take(p, at, end, ML_HTTP_TARGET, p->limits.line, p->line_bytes);
   const char *fault;
 
   if (!line_count(p, n))
@@ -302,14 +160,12 @@ static const char *on_target(ml_http_parse *p, const char *at,
   if (p->text.len == p->mark)
     return refuse(p, at, 400, "the request target is empty, or more than one "
                               "blank stands before it");
-  p->target_at = item_end(p);
+  p->target_at = ml_http_item_end(p);
   if (p->text.bad)
     return no_memory(p, at);
   if (strcmp(text_of(p, p->method_at), "CONNECT") == 0)
     return refuse(p, at, 501, "this server makes no tunnels");
-  fault = escapes_fault(text_of(p, p->target_at), p->target_at.n);
-  if (fault == NULL)
-    fault = target_split(p);
+  fault = ml_http_mean_target(p);
   if (fault != NULL)
     return refuse(p, at, 400, fault);
   p->state = S_VERSION;
@@ -358,147 +214,6 @@ static const char *on_version_lf(ml_http_parse *p, const char *at,
   return at + 1;
 }
 
-/* ---- fields whose meaning matters here ---- */
-
-typedef const char *meaning(ml_http_parse *p, ml_http_span value);
-
-static const char *host_fault(const char *h, size_t n) {
-  const char *end = h + n;
-  uint32_t port = 0;
-
-  if (n > 0 && *h == '[') {
-    for (h++; h < end && (hex_of(*h) >= 0 || *h == ':' || *h == '.'); h++)
-      ;
-    if (h == end || *h != ']')
-      return "the host is not a proper IPv6 address in brackets";
-    h++;
-  } else {
-    h += span_of(h, end, HOSTCH);
-    if (h == end - n)
-      return "the host is empty";
-  }
-  if (h < end && *h == ':') {
-    for (h++; h < end && *h >= '0' && *h <= '9' && port <= 65535; h++)
-      port = port * 10 + (uint32_t)(*h - '0');
-  }
-  return h == end && port <= 65535 ? NULL
-                                   : "the host is not a name or an address "
-                                     "with at most a port";
-}
-
-/* The host of an absolute-form target, kept in host_at, must be the same. */
-static const char *mean_host(ml_http_parse *p, ml_http_span v) {
-  const char *fault = NULL;
-
-  if (v.n > 0 || !p->limits.host_optional)
-    fault = host_fault(text_of(p, v), v.n);
-  if (fault == NULL && p->host_at.n > 0 &&
-      (p->host_at.n != v.n ||
-       strncasecmp(text_of(p, p->host_at), text_of(p, v), v.n) != 0))
-    fault = "the request target names another host than Host";
-  p->host_at = v;
-  return fault;
-}
-
-static const char *mean_length(ml_http_parse *p, ml_http_span v) {
-  const char *t = text_of(p, v);
-  uint32_t i;
-
-  if (v.n == 0)
-    return "Content-Length is empty";
-  p->left = 0;
-  for (i = 0; i < v.n; i++) {
-    if (t[i] < '0' || t[i] > '9')
-      return "Content-Length is not one decimal number";
-    p->left = p->left > UINT64_MAX / 16 ? UINT64_MAX / 16 + 1
-                                        : p->left * 10 + (uint64_t)(t[i] - '0');
-  }
-  p->has_length = true;
-  return NULL;
-}
-
-static const char *mean_coding(ml_http_parse *p, ml_http_span v) {
-  if (!same(text_of(p, v), v.n, "chunked"))
-    return "Transfer-Encoding is not \"chunked\" alone";
-  p->chunked = true;
-  return NULL;
-}
-
-static const char *mean_connection(ml_http_parse *p, ml_http_span v) {
-  const char *t = text_of(p, v), *end = t + v.n;
-  size_t n;
-
-  for (;;) {
-    t += strspn(t, " \t,");
-    if (t >= end)
-      return NULL;
-    n = strcspn(t, " \t,");
-    p->wants_close |= same(t, n, "close");
-    p->wants_keep |= same(t, n, "keep-alive");
-    t += n;
-  }
-}
-
-static const char *mean_expect(ml_http_parse *p, ml_http_span v) {
-  if (p->http_1_0)
-    return NULL;
-  if (!same(text_of(p, v), v.n, "100-continue")) {
-    p->status = 417;
-    return "the only expectation met here is 100-continue";
-  }
-  p->expects = true;
-  return NULL;
-}
-
-/* Fields that may stand once, and what they mean to framing. */
-static const struct single {
-  const char *name;
-  uint32_t n;
-  meaning *mean;
-} singles[] = {
-#define SINGLE(name, mean) {name, sizeof(name) - 1, mean}
-  SINGLE("Host", mean_host),
-  SINGLE("Content-Length", mean_length),
-  SINGLE("Transfer-Encoding", mean_coding),
-  SINGLE("Expect", mean_expect),
-  SINGLE("Content-Type", NULL),
-  SINGLE("Authorization", NULL),
-  SINGLE("Idempotency-Key", NULL),
-  SINGLE("If-Match", NULL),
-  SINGLE("Origin", NULL),
-  SINGLE("Sec-Fetch-Site", NULL),
-#undef SINGLE
-};
-
-static const char *field_mean(ml_http_parse *p, ml_http_span name,
-                              ml_http_span value) {
-  const char *t = text_of(p, name);
-  size_t i;
-
-  if (same(t, name.n, "Connection"))
-    return mean_connection(p, value);
-  for (i = 0; i < sizeof singles / sizeof *singles; i++) {
-    if (singles[i].n != name.n || strncasecmp(t, singles[i].name, name.n) != 0)
-      continue;
-    if ((p->seen & 1u << i) != 0)
-      return "a header field that may stand once stands twice";
-    p->seen |= 1u << i;
-    return singles[i].mean != NULL ? singles[i].mean(p, value) : NULL;
-  }
-  return NULL;
-}
-
-/* Trailers are dropped, but none may pretend to frame the message. */
-static const char *trailer_fault(const ml_http_parse *p, ml_http_span name) {
-  const char *t = text_of(p, name);
-
-  return same(t, name.n, "Content-Length") ||
-                 same(t, name.n, "Transfer-Encoding") ||
-                 same(t, name.n, "Host")
-             ? "a trailer field may not say how the message is framed"
-             : NULL;
-}
-
 /* ---- field lines ---- */
 
 static const char *on_line(ml_http_parse *p, const char *at,
@@ -543,7 +258,7 @@ static bool field_push(ml_http_parse *p, ml_http_span name) {
 
 static const char *on_name(ml_http_parse *p, const char *at,
                            const char *end) {
-  size_t n = take(p, at, end, TOKEN, p->limits.header_bytes, p->head_bytes);
+  size_t n = take(p, at, end, ML_HTTP_TOKEN, p->limits.header_bytes, p->head_bytes);
 
   if (!head_count(p, n))
     return head_too_long(p, at);
@@ -557,7 +272,7 @@ static const char *on_name(ml_http_parse *p, const char *at,
                                     "allowed, or no colon follows it");
   if (!head_count(p, 1))
     return head_too_long(p, at);
-  if (!field_push(p, item_end(p)) || p->text.bad)
+  if (!field_push(p, ml_http_item_end(p)) || p->text.bad)
     return no_memory(p, at);
   p->value_at = p->mark;
   p->state = S_VALUE_BEGIN;
@@ -579,7 +294,7 @@ static const char *on_value_begin(ml_http_parse *p, const char *at,
 
 static const char *on_value(ml_http_parse *p, const char *at,
                             const char *end) {
-  size_t n = take(p, at, end, VALUE, p->limits.header_bytes, p->head_bytes);
+  size_t n = take(p, at, end, ML_HTTP_VALUE, p->limits.header_bytes, p->head_bytes);
 
   if (!head_count(p, n))
     return head_too_long(p, at);
@@ -609,14 +324,14 @@ static const char *on_value_lf(ml_http_parse *p, const char *at,
   while (p->text.len > p->value_at && (p->text.p[p->text.len - 1] == ' ' ||
                                        p->text.p[p->text.len - 1] == '\t'))
     p->text.len--;
-  value = item_end(p);
+  value = ml_http_item_end(p);
   if (p->text.bad)
     return no_memory(p, at);
   if (p->in_trailer) {
-    fault = trailer_fault(p, name);
+    fault = ml_http_mean_trailer(p, name);
     p->text.len = p->mark = name.at;
   } else {
-    fault = field_mean(p, name, value);
+    fault = ml_http_mean_field(p, name, value);
     p->fields[p->header_count++].value = value;
   }
   if (fault != NULL)
@@ -647,40 +362,16 @@ static bool link_texts(ml_http_parse *p) {
   return true;
 }
 
-/* An absolute-form target on 1.0 without Host: its authority is the host. */
-static const char *host_from_target(ml_http_parse *p) {
-  ml_http_span a = p->host_at;
-  const char *fault = host_fault(text_of(p, a), a.n);
-
-  if (fault != NULL)
-    return fault;
-  if (ml_buf_room(&p->text, a.n) != NULL)
-    ml_buf_put(&p->text, text_of(p, a), a.n);
-  p->host_at = item_end(p);
-  return NULL;
-}
-
 /* The fields are complete: what do they say together? */
 static const char *head_end(ml_http_parse *p, const char *at) {
-  bool has_host = (p->seen & 1u) != 0;
-  const char *fault = NULL;
+  const char *fault = ml_http_mean_head(p);
 
-  if (!has_host && !p->http_1_0 && !p->limits.host_optional)
-    fault = "HTTP/1.1 asks for a Host field, and there is none";
-  else if (p->chunked && p->has_length)
-    fault = "Content-Length and Transfer-Encoding stand together";
-  else if (p->chunked && p->http_1_0)
-    fault = "HTTP/1.0 knows no Transfer-Encoding";
-  else if (!has_host && p->host_at.n > 0)
-    fault = host_from_target(p);
   if (fault != NULL)
     return refuse(p, at, 400, fault);
   if (p->has_length && p->left > p->limits.body)
     return refuse(p, at, 413, "the body is too large");
   if (p->text.bad || !link_texts(p))
     return no_memory(p, at);
-  p->keep_alive = !p->wants_close && (!p->http_1_0 || p->wants_keep);
-  p->has_body = p->chunked || p->left > 0;
   p->state = S_HEAD;
   return at + 1;
 }
@@ -725,7 +416,7 @@ static const char *on_body(ml_http_parse *p, const char *at,
 static const char *on_size_begin(ml_http_parse *p, const char *at,
                                  const char *end) {
   (void)end;
-  if (hex_of(*at) < 0)
+  if (ml_http_char_hex(*at) < 0)
     return refuse(p, at, 400, "a chunk does not begin with its size in hex "
                               "digits");
   p->left = 0;
@@ -752,7 +443,7 @@ static const char *on_size(ml_http_parse *p, const char *at,
                            const char *end) {
   int digit;
 
-  for (; at < end && (digit = hex_of(*at)) >= 0; at++) {
+  for (; at < end && (digit = ml_http_char_hex(*at)) >= 0; at++) {
     if (++p->digits > CHUNK_DIGITS_MAX)
       return refuse(p, at, 400, "a chunk size has more than 16 digits");
     if (p->left > UINT64_MAX / 32)
@@ -774,7 +465,7 @@ static const char *on_ext(ml_http_parse *p, const char *at,
     p->state = S_EXT_QUOTED;
     return at + 1;
   }
-  if (is(*at, TOKEN) || *at == '=')
+  if (ml_http_char_is(*at, ML_HTTP_TOKEN) || *at == '=')
     return at + 1;
   if (*at != ';' && *at != '\r' && *at != '\n')
     return refuse(p, at, 400, "a chunk extension holds a byte that is not "
@@ -787,7 +478,7 @@ static const char *on_ext_quoted(ml_http_parse *p, const char *at,
   (void)end;
   if (++p->ext_bytes > CHUNK_EXT_MAX)
     return refuse(p, at, 400, "the chunk extensions are too long");
-  if (!is(*at, VALUE))
+  if (!ml_http_char_is(*at, ML_HTTP_VALUE))
     return refuse(p, at, 400, "a chunk extension holds a control byte");
   if (p->state == S_EXT_ESCAPE)
     p->state = S_EXT_QUOTED;

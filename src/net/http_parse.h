@@ -99,9 +99,4 @@ void ml_http_parse_reset(ml_http_parse *p);
 ml_http_parse_end ml_http_parse_feed(ml_http_parse *p, const char *data,
                                      size_t n, size_t *used);
 
-/* Is s `Name: value` with a token before the colon and no control byte in
-** the value?  What goes out is judged as strictly as what comes in. */
-bool ml_http_parse_is_token(ml_str s);
-bool ml_http_parse_is_value(ml_str s);
-
 #endif

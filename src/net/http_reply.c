@@ -2,9 +2,8 @@
 #include "net/http_reply.h"
 
 #include <string.h>
-#include <strings.h>
 
-#include "net/http_parse.h"
+#include "net/http_char.h"
 
 static const struct {
   int status;
@@ -39,13 +38,13 @@ const char *ml_http_reply_phrase(int status) {
 }
 
 /* Names whose fields are made here and nowhere else. */
-static bool is_ours(const char *name, size_t n) {
+static bool is_ours(ml_str name) {
   static const char *const ours[] = {"Content-Length", "Transfer-Encoding",
                                      "Connection", "Date"};
   size_t i;
 
   for (i = 0; i < sizeof ours / sizeof *ours; i++) {
-    if (strlen(ours[i]) == n && strncasecmp(name, ours[i], n) == 0)
+    if (ml_http_is_same(name, ours[i]))
       return true;
   }
   return false;
@@ -58,8 +57,8 @@ static bool line_ok(const char *line) {
   if (colon == NULL)
     return false;
   name = (ml_str){line, (size_t)(colon - line)};
-  return ml_http_parse_is_token(name) && !is_ours(line, name.n) &&
-         ml_http_parse_is_value(ml_str_of(colon + 1));
+  return ml_http_is_token(name) && !is_ours(name) &&
+         ml_http_is_value(ml_str_of(colon + 1));
 }
 
 static bool reply_ok(const ml_http_reply *r) {

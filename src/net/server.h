@@ -1,5 +1,5 @@
 /*
-** server.h - HTTP/1.1 in: a strict parser on libevent's bufferevents.
+** server.h - HTTP/1.1 in: a strict parser on libevent's events.
 **
 ** One request at a time a connection; its answer may come at once or much
 ** later (ml_reply_*), pipelined requests wait their turn.  Anything that is
@@ -37,7 +37,9 @@ typedef struct ml_server_limits {
   uint32_t request_ms;        /* handler included, 60 s: 503 and closed */
   uint32_t connections;       /* 1024 in all: more 503 and closed */
   uint32_t per_peer;          /* 64 from one address (TCP only) */
-  uint32_t unread;            /* answer bytes a peer leaves, 1 MiB */
+  uint32_t unread;            /* answer bytes a peer leaves, 1 MiB: above, no
+                                 next request is begun; after request_ms
+                                 without reading: closed */
 } ml_server_limits;
 
 typedef struct ml_header {
@@ -64,7 +66,8 @@ typedef struct ml_request {
 
 /* Header by name without regard to case; none when missing.  A header that
 ** may stand once only and stands twice was refused before (Host,
-** Content-Length, Content-Type, Authorization, Idempotency-Key, If-Match). */
+** Content-Length, Content-Type, Authorization, Idempotency-Key, If-Match,
+** Origin, Sec-Fetch-Site, Transfer-Encoding, Expect). */
 ml_str ml_request_header(const ml_request *q, const char *name);
 
 /*
@@ -76,7 +79,8 @@ typedef void ml_server_fn(void *arg, ml_request *q);
 
 /* `headers` are complete lines "Name: value" without CRLF, NULL-terminated
 ** array, or NULL.  Content-Length, Date and Connection are added.  The body
-** is copied.  HEAD and 204/304 send no body.  ends *q. */
+** is copied.  HEAD and 204/304 send no body.  ends *q.  A line that is none,
+** or one of the three, or a status outside 200..599, is sent as a bare 500. */
 void ml_reply(ml_request *q, int status, const char *const *headers,
               ml_str body);
 
@@ -106,6 +110,8 @@ ml_rc ml_server_listen(ml_server *s, const char *address, char bound[128],
 void ml_server_drain(ml_server *s);
 size_t ml_server_busy(const ml_server *s);    /* requests without an answer */
 size_t ml_server_connections(const ml_server *s);
-void ml_server_free(ml_server *s);            /* NULL allowed; closes all */
+/* NULL allowed; closes all.  Requests without an answer stay valid until
+** their ml_reply(), which then only frees them.  Not from inside a handler. */
+void ml_server_free(ml_server *s);
 
 #endif

@@ -115,6 +115,8 @@ typedef struct trigger {         /* one in force */
   size_t state_len;
   int64_t due_ms;                /* next run; 0: none */
   bool running;
+  bool failed;                   /* its last run */
+  uint32_t uses;                 /* runs and requests under way */
   bool stale;                    /* no longer in force: free when it ends */
 } trigger;
 
@@ -152,7 +154,7 @@ struct ml_run {
   ml_loop_timer *timer;
   bool begun, scanning, first_scan, draining, stopped;
   int64_t next_due_ms;           /* earliest known; 0 none */
-  ml_due_item scan_after;
+  int64_t looked_ms;             /* wall clock of the last pass */
   ml_made made;
   ml_run_stats stats;
   ml_run_done_fn *drained;
@@ -200,13 +202,17 @@ void out_deliver(ml_run *r, proc *pr, const ml_effect *ef);
 void mail_take(ml_run *r, proc *pr, const ml_effect *ef);
 /* A request a script wants (JSON) as a call; texts in `a`.  Secrets of the
 ** workflow filled in, hosts and headers checked. */
+typedef struct taking {          /* what counts as an answer */
+  bool raw;                      /* whatever comes, even nothing */
+  int accept;                    /* this status too; 0 none */
+} taking;
 ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
-                 ml_str want, ml_str key, ml_http_call *out, bool *raw,
+                 ml_str want, ml_str key, ml_http_call *out, taking *take,
                  ml_err *e);
 /* An answer as the JSON that goes into a journal, secrets redacted.
 ** "not yet" (SEMANTICS.md 6): *not_yet, *why, *after_ms; result none. */
 ml_str call_answer(ml_run *r, ml_arena *a, const ml_flow *f,
-                   const ml_http_answer *answer, bool raw, bool *not_yet,
+                   const ml_http_answer *answer, taking take, bool *not_yet,
                    ml_str *why, int64_t *after_ms);
 
 /* due.c */

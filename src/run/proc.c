@@ -372,13 +372,22 @@ ml_rc proc_add_entry(ml_run *r, proc *pr, uint32_t act, const ml_entry *e,
   return ML_OK;
 }
 
-/* A GET that said keep chose something: its answer has a mark. */
-static bool kept(const ml_entry *e) {
-  static const char mark[] = "{\"keep\":true,";
+static bool begins(ml_str s, const char *with) {
+  size_t n = strlen(with);
 
-  return ml_callk_kept(e->kind) ||
-         (e->answer.n > sizeof mark - 1 &&
-          memcmp(e->answer.p, mark, sizeof mark - 1) == 0);
+  return s.n >= n && memcmp(s.p, with, n) == 0;
+}
+
+/* Does a finished call stand in a new attempt?  A GET that said keep chose
+** something: its answer has a mark.  A POST that was answered 400 changed
+** nothing outside: it is asked anew, with its key and body. */
+static bool kept(const ml_entry *e) {
+  if (begins(e->answer, "{\"keep\":true,"))
+    return true;
+  if (ml_callk_http(e->kind) && ml_callk_kept(e->kind))
+    return begins(e->answer, "{\"status\":2") ||
+           begins(e->answer, "{\"status\":3");
+  return ml_callk_kept(e->kind);
 }
 
 /* A new attempt asks anew what only looked (SEMANTICS.md 1). */

@@ -72,6 +72,14 @@ void ml_lib_utf8(lua_State *L);
 void ml_lib_coroutine(lua_State *L);
 void ml_lib_cjson(lua_State *L);      /* nothing in the table: a module */
 
+/* Charge a walk over the table at t, which has n keys. */
+void ml_order_charge(lua_State *L, int t, uint64_t n);
+/* Push two values: the keys of the table at t in their order, and what holds
+** them; how many.  And push key i (from 0) of those two, which lie at
+** `snapshot` (absolute) and the slot above. */
+uint32_t ml_order_push(lua_State *L, int t);
+void ml_order_key(lua_State *L, int snapshot, uint32_t i);
+
 struct ml_box_random;
 void ml_random_seed(struct ml_box_random *r, const void *key, size_t n);
 

@@ -497,7 +497,7 @@ static void hand_out(host *h) {
 
   while ((q = h->waiting.head) != NULL) {
     it = NULL;
-    if (ml_stock_named(q->bundle)) {
+    if (ml_stock_named(q->bundle) && !q->carries) {
       it = ml_stock_find(&h->stock, q->bundle);
       if (it == NULL) {
         end_lost(h, ml_quests_take(&h->waiting));
@@ -538,7 +538,7 @@ static ml_rc ask(ml_script *s, const ml_ask *ask_, ml_answer_fn *fn,
   ml_quest *q;
   ml_rc rc;
 
-  if (ml_stock_named(ask_->bundle) &&
+  if (ml_stock_named(ask_->bundle) && ask_->source_count == 0 &&
       ml_stock_find(&h->stock, ask_->bundle) == NULL)
     return ML_NOT_FOUND;
   rc = ml_quest_new(ask_, h->last_id + 1, false, fn, arg, &q);

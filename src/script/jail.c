@@ -205,7 +205,7 @@ static int allow(scmp_filter_ctx c, const int *list, size_t n) {
 static int allow_some(scmp_filter_ctx c) {
   const struct scmp_arg_cmp no_exec =
       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-  const struct scmp_arg_cmp no_address = SCMP_A4(SCMP_CMP_EQ, 0);
+  const struct scmp_arg_cmp no_address = SCMP_A4(SCMP_CMP_EQ, 0, 0);
   int rc = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_exec);
 
   if (rc == 0)

@@ -89,6 +89,7 @@ static bool in_class(int c, int name) {
   case 'u': is = isupper(c) != 0; break;
   case 'w': is = isalnum(c) != 0; break;
   case 'x': is = isxdigit(c) != 0; break;
+  case 'z': is = c == 0; break;
   default: return name == c;
   }
   return isupper(name) ? !is : is;
@@ -224,7 +225,7 @@ static const char *match_back(matcher *m, const char *s, int digit) {
   size_t n;
 
   if (i < 0 || i >= m->count || m->capture[i].len == OPEN)
-    luaL_error(m->L, "invalid capture index %%%d in pattern", i + 1);
+    luaL_error(m->L, "invalid capture index %%%d", i + 1);
   /* a position has length -2: more than any text */
   n = (size_t)m->capture[i].len;
   if ((size_t)(m->text_end - s) < n)
@@ -508,9 +509,6 @@ static void add_text(matcher *m, luaL_Buffer *b, const char *s, const char *e) {
     } else if (*p == '0') {
       luaL_addlstring(b, s, (size_t)(e - s));
     } else if (isdigit(byte(p))) {
-      if (*p - '1' >= m->count && *p != '1')
-        luaL_error(L, "invalid capture index %%%d in replacement string",
-                   *p - '0');
       push_capture(m, *p - '1', s, e);
       luaL_tolstring(L, -1, NULL);       /* a position is a number */
       lua_remove(L, -2);

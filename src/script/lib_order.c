@@ -157,6 +157,44 @@ static lua_Integer list_length(lua_State *L, int t) {
   return n;
 }
 
+/*
+** Lua walks over the slots of a table, empty ones too, and shrinks no table
+** that was emptied.  The number of slots stands in the object, and nowhere in
+** the interface: bytes 11 (log2 of the hash part) and 12 (the list part) of
+** a table of Lua 5.4.  layout_is_known() tries that on tables of known size;
+** where it does not hold, only the clock sees such walks.
+*/
+static bool layout_known;
+
+static uint64_t slots(const void *table) {
+  const unsigned char *p = table;
+  unsigned list;
+
+  memcpy(&list, p + 12, sizeof list);
+  return (1ull << (p[11] & 31)) + list;
+}
+
+static bool layout_is_known(lua_State *L) {
+  bool known;
+
+  lua_createtable(L, 0, 64);
+  lua_createtable(L, 40, 0);
+  lua_createtable(L, 3, 1000);
+  known = slots(lua_topointer(L, -3)) == 64 &&
+          slots(lua_topointer(L, -2)) == 41 &&
+          slots(lua_topointer(L, -1)) == 1027;
+  lua_pop(L, 3);
+  return known;
+}
+
+void ml_order_charge(lua_State *L, int t, uint64_t n) {
+  uint64_t all = layout_known ? slots(lua_topointer(L, t)) : 0;
+
+  /* a table that is not nearly empty pays for its keys only: how large it is
+  ** may depend on the order of insertions and removals */
+  ml_box_charge(L, 1 + n + (all > 8 * n + 64 ? all / 4 : 0));
+}
+
 static uint32_t count_keys(lua_State *L, int t) {
   uint32_t n = 0;
 
@@ -174,7 +212,7 @@ static keys *push_snapshot(lua_State *L, int t) {
 
   luaL_checkstack(L, 6, NULL);
   n = count_keys(L, t);
-  ml_box_charge(L, 1 + n + sort_cost(n));
+  ml_order_charge(L, t, n + sort_cost(n));
   list = list_length(L, t);
   s = lua_newuserdatauv(L, sizeof *s + n * sizeof(key), 0);
   s->n = 0;
@@ -193,6 +231,16 @@ static keys *push_snapshot(lua_State *L, int t) {
   s->n = i;
   sort(s->k, i);
   return s;
+}
+
+uint32_t ml_order_push(lua_State *L, int t) {
+  return push_snapshot(L, lua_absindex(L, t))->n;
+}
+
+void ml_order_key(lua_State *L, int snapshot, uint32_t i) {
+  const keys *s = lua_touserdata(L, snapshot);
+
+  lua_rawgeti(L, snapshot + 1, s->k[i].at);
 }
 
 /* Push the first key and value from place i on that is still there; -1 at the
@@ -283,7 +331,7 @@ static int order_pairs(lua_State *L) {
     lua_pushvalue(L, 1);
   n = plain_list(L, 2);
   if (n >= 0) {
-    ml_box_charge(L, 1 + (uint64_t)n / 4);
+    ml_order_charge(L, 2, (uint64_t)n / 4);
     lua_pushinteger(L, 0);
     lua_pushinteger(L, n);
     lua_pushcclosure(L, each_item, 3);
@@ -406,7 +454,7 @@ static int first_key(lua_State *L, int t) {
       lua_replace(L, -3);
     }
   }
-  ml_box_charge(L, 1 + n);
+  ml_order_charge(L, t, n);
   if (n == 0)
     return 1;
   lua_pushvalue(L, -1);
@@ -463,6 +511,7 @@ static int order_next(lua_State *L) {
 }
 
 void ml_lib_order(lua_State *L) {
+  layout_known = layout_is_known(L);
   lua_pushcfunction(L, order_pairs);
   lua_setfield(L, -2, "pairs");
   lua_pushcfunction(L, order_next);

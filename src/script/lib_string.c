@@ -57,7 +57,7 @@ static const char *get_form(lua_State *L, const char *p, char *form) {
   size_t n = strspn(p, "-+ #.0123456789") + 1;
 
   if (n >= FORM_MAX)
-    luaL_error(L, "invalid format string to 'format'");
+    luaL_error(L, "invalid format (too long)");
   *form++ = '%';
   memcpy(form, p, n);
   form[n] = '\0';

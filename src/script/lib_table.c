@@ -79,7 +79,7 @@ static int t_remove(lua_State *L) {
   lua_Integer size = length(L, t), pos = luaL_optinteger(L, 2, size);
 
   if (pos != size)           /* #list + 1 is allowed too */
-    luaL_argcheck(L, (lua_Unsigned)pos - 1u <= (lua_Unsigned)size, 2,
+    luaL_argcheck(L, (lua_Unsigned)pos - 1u <= (lua_Unsigned)size, 1,
                   "position out of bounds");
   lua_rawgeti(L, t, pos);
   range(L, pos, size, "too many elements to move");
@@ -107,8 +107,8 @@ static int t_move(lua_State *L) {
     luaL_argcheck(L, f > 0 || e < LUA_MAXINTEGER + f, 3,
                   "too many elements to move");
     n = e - f + 1;
-    luaL_argcheck(L, n <= RANGE_MAX, 3, "too many elements to move");
     luaL_argcheck(L, t <= LUA_MAXINTEGER - n + 1, 4, "destination wrap around");
+    luaL_argcheck(L, n <= RANGE_MAX, 3, "too many elements to move");
     ml_box_charge(L, (uint64_t)n);
     if (t > e || t <= f || (to != 1 && !lua_rawequal(L, 1, to))) {
       for (i = 0; i < n; i++) {
@@ -140,8 +140,8 @@ static int t_concat(lua_State *L) {
   for (; i <= last; i++) {
     lua_rawgeti(L, t, i);
     if (!lua_isstring(L, -1))
-      return luaL_error(L, "invalid value (at index %I) in table for 'concat'",
-                        (LUAI_UACINT)i);
+      return luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
+                        luaL_typename(L, -1), (LUAI_UACINT)i);
     lua_tolstring(L, -1, &len);
     luaL_addvalue(&b);
     ml_box_charge(L, (len + sep_len) / 64);

@@ -35,7 +35,8 @@ ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
   if (q == NULL)
     return ML_NOMEM;
   *q = (ml_quest){.id = id, .theirs = ask->id, .kind = ask->kind, .fn = fn,
-                  .arg = arg, .counted = count || ask->count_units};
+                  .arg = arg, .counted = count || ask->count_units,
+                  .carries = ask->source_count > 0};
   memcpy(q->bundle, ask->bundle, sizeof q->bundle);
   copy.id = id;
   copy.count_units = q->counted;

@@ -18,6 +18,7 @@ typedef struct ml_quest {
   unsigned deaths;             /* that counted against it */
   unsigned needs;              /* times a worker lacked its bundle */
   bool counted;                /* runs under the counting hook */
+  bool carries;                /* its sources are in the question itself */
 } ml_quest;
 
 /* Copy the question.  `count`: under the counting hook from the start.

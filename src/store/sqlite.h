@@ -50,7 +50,8 @@ typedef enum ml_sql {
   SQL_HISTORY_AFTER, SQL_COMMENTS, SQL_COMMENT_LAST, SQL_MAIL, SQL_KEY_GET,
   SQL_TASKS_OF, SQL_TASK_GET,
   /* finding */
-  SQL_DUE, SQL_LEASES, SQL_NEXT_DUE, SQL_NEXT_LEASE,
+  SQL_DUE, SQL_DUE_AT, SQL_LEASES, SQL_LEASES_AT, SQL_NEXT_DUE,
+  SQL_NEXT_LEASE,
   SQL_FIND_ALL, SQL_FIND_PARENT, SQL_FIND_RUN, SQL_FIND_ASSIGNED,
   SQL_FIND_STATE, SQL_FIND_OPEN_OF, SQL_FIND_OPEN,
   SQL_TASKS_ALL, SQL_TASKS_OPEN, SQL_TASKS_OFFERED, SQL_TASKS_OFFERED_ANY,
@@ -191,8 +192,11 @@ typedef struct ml_store_counts {
       checkpoint_busy, log_bytes, db_bytes, reads;
 } ml_store_counts;
 
+#define ML_LOG_HEADER 32    /* bytes of the log before its first frame */
+
 /* The writer's view of the log (its thread only). */
 typedef struct ml_walog {
+  char header[ML_LOG_HEADER];   /* after the last group */
   uint64_t frames;        /* in the log */
   uint64_t copied;        /* of them, in the database file too */
   uint64_t tried;         /* frames when a checkpoint was last tried */

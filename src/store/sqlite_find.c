@@ -25,40 +25,64 @@ static bool is_before(ml_due_item a, ml_due_item b) {
   return a.n < b.n;
 }
 
+/* Moments, or leases: first `at`, the rest of the cursor's moment, if there is
+** a cursor, then `b`, what comes later. */
 typedef struct Due {
-  ml_bind b;
+  ml_bind at, b;
   int64_t sign;           /* -1: leases */
   ml_due_item item;
   bool has;
 } Due;
 
-static ml_rc due_next(ml_read *r, Due *d) {
-  int code = d->b.rc == SQLITE_OK ? sqlite3_step(d->b.st) : d->b.rc;
+/* One step of a statement into d->item; d->has: there was a row. */
+static ml_rc due_step(ml_read *r, Due *d, const ml_bind *b) {
+  int code = b->rc == SQLITE_OK ? sqlite3_step(b->st) : b->rc;
 
   d->has = code == SQLITE_ROW;
-  if (code == SQLITE_ROW) {
-    d->item.due = d->sign * sqlite3_column_int64(d->b.st, 0);
-    d->item.n = sqlite3_column_int64(d->b.st, 1);
+  if (d->has) {
+    d->item.due = d->sign * sqlite3_column_int64(b->st, 0);
+    d->item.n = sqlite3_column_int64(b->st, 1);
     return ML_OK;
   }
   if (code == SQLITE_DONE)
     return ML_OK;
-  return d->b.rc != SQLITE_OK
-             ? ml_sqlite_rc(d->b.rc)
-             : ml_sqlite_rc(sqlite3_extended_errcode(r->c->db));
+  return ml_sqlite_rc(b->rc != SQLITE_OK ? b->rc
+                                         : sqlite3_extended_errcode(r->c->db));
 }
 
-static ml_rc due_begin(ml_read *r, Due *d, ml_sql id, int64_t sign,
-                       ml_due_item after, int64_t until, size_t limit) {
-  ml_rc rc = ml_read_begin(r, id, &d->b);
+static ml_rc due_next(ml_read *r, Due *d) {
+  ml_rc rc = ML_OK;
+
+  d->has = false;
+  if (d->at.st != NULL) {
+    rc = due_step(r, d, &d->at);
+    if (rc == ML_OK && !d->has) {
+      sqlite3_reset(d->at.st);
+      d->at.st = NULL;
+    }
+  }
+  return rc == ML_OK && !d->has ? due_step(r, d, &d->b) : rc;
+}
+
+static ml_rc due_begin(ml_read *r, Due *d, int64_t sign, ml_due_item after,
+                       int64_t until, size_t limit) {
+  int64_t from = moment(after.due);
+  ml_rc rc = ml_read_begin(r, sign > 0 ? SQL_DUE : SQL_LEASES, &d->b);
 
   d->sign = sign;
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&d->b, moment(after.due));
-  ml_bind_i64(&d->b, after.n);
+  ml_bind_i64(&d->b, from);
   ml_bind_i64(&d->b, until);
   ml_bind_i64(&d->b, (int64_t)limit);
+  if (from > 0 && from <= until) {
+    rc = ml_read_begin(r, sign > 0 ? SQL_DUE_AT : SQL_LEASES_AT, &d->at);
+    if (rc != ML_OK)
+      return rc;
+    ml_bind_i64(&d->at, from);
+    ml_bind_i64(&d->at, after.n);
+    ml_bind_i64(&d->at, (int64_t)limit);
+  }
   return due_next(r, d);
 }
 
@@ -67,11 +91,10 @@ ml_rc ml_read_due(ml_read *r, int64_t now_ms, bool in_flight,
                   size_t *count) {
   Due d[2] = {0};         /* moments, leases */
   size_t n = 0;
-  ml_rc rc = due_begin(r, &d[0], SQL_DUE, 1, after, now_ms, limit);
+  ml_rc rc = due_begin(r, &d[0], 1, after, now_ms, limit);
 
   if (rc == ML_OK)
-    rc = due_begin(r, &d[1], SQL_LEASES, -1, after,
-                   in_flight ? INT64_MAX : now_ms, limit);
+    rc = due_begin(r, &d[1], -1, after, in_flight ? INT64_MAX : now_ms, limit);
   while (rc == ML_OK && n < limit && (d[0].has || d[1].has)) {
     Due *x = !d[1].has || (d[0].has && is_before(d[0].item, d[1].item)) ? &d[0]
                                                                        : &d[1];
@@ -79,8 +102,10 @@ ml_rc ml_read_due(ml_read *r, int64_t now_ms, bool in_flight,
     out[n++] = x->item;
     rc = due_next(r, x);
   }
-  sqlite3_reset(d[0].b.st);       /* NULL is allowed */
-  sqlite3_reset(d[1].b.st);
+  for (int i = 0; i < 2; i++) {       /* NULL is allowed */
+    sqlite3_reset(d[i].at.st);
+    sqlite3_reset(d[i].b.st);
+  }
   if (rc == ML_OK)
     *count = n;
   return rc;

@@ -105,6 +105,15 @@ end:
 
 /* ---- the file ---- */
 
+static ml_rc is_file(const char *path, ml_err *e) {
+  struct stat st;
+
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    return ml_err_set(e, ML_INVALID, NULL, "%s is %s, not a file", path,
+                      S_ISDIR(st.st_mode) ? "a directory" : "something else");
+  return ML_OK;
+}
+
 /* An empty file is a new database, and SQLite gives log and index the mode of
 ** the database.  The directory is flushed, so that the file stays. */
 static ml_rc create(const char *path, ml_err *e) {
@@ -113,11 +122,11 @@ static ml_rc create(const char *path, ml_err *e) {
   char *dir;
   int ok;
 
+  if (fd < 0 && errno == EEXIST)
+    return is_file(path, e);
   if (fd < 0)
-    return errno == EEXIST
-               ? ML_OK
-               : ml_err_set(e, errno == ENOSPC ? ML_FULL : ML_IO, NULL,
-                            "%s cannot be created: %s", path, strerror(errno));
+    return ml_err_set(e, errno == ENOSPC ? ML_FULL : ML_IO, NULL,
+                      "%s cannot be created: %s", path, strerror(errno));
   close(fd);
   dir = slash == NULL ? ml_mem_strdup(".")
                       : ml_mem_dup(path, (size_t)(slash - path) + 1);
@@ -139,8 +148,6 @@ static ml_rc connect_to(ml_conn *c, const char *path, int flags,
                                              SQLITE_OPEN_EXRESCODE, vfs);
   sqlite3 *db = c->db;
 
-  if (rc == SQLITE_CANTOPEN_ISDIR)
-    return ml_err_set(e, ML_INVALID, NULL, "%s is a directory", path);
   if (rc != SQLITE_OK)
     return ml_err_set(e, (rc & 0xff) == SQLITE_CANTOPEN ? ML_NOT_FOUND
                                                         : ml_sqlite_rc(rc),
@@ -284,13 +291,14 @@ static ml_rc write_boot(ml_store *s, ml_err *e) {
       sqlite3_bind_int64(st, 1, s->clock->wall_ms(s->clock));
       sqlite3_step(st);
       code = sqlite3_reset(st);
-      s->boot = sqlite3_last_insert_rowid(s->writer.db);
     }
   }
   if (code == SQLITE_OK && rc == ML_OK)
     code = ml_conn_run(&s->writer, SQL_COMMIT);
-  if (code == SQLITE_OK && rc == ML_OK)
+  if (code == SQLITE_OK && rc == ML_OK) {
+    s->boot = sqlite3_last_insert_rowid(s->writer.db);
     return ML_OK;
+  }
   if (!sqlite3_get_autocommit(s->writer.db))
     ml_conn_run(&s->writer, SQL_ROLLBACK);
   return ml_err_set(e, rc != ML_OK ? rc : ml_sqlite_rc(code), NULL,

@@ -3,8 +3,8 @@
 **
 ** A job is one read transaction, begun after the job was handed in; every
 ** statement is reset before its function returns, so that a snapshot ends with
-** its job.  A job that reads for longer than ML_STORE_READ_MS is told
-** ML_TIMEOUT by the next row: an open reader keeps the log from being reused.
+** its job.  A job that takes longer than ML_STORE_READ_MS gets ML_TIMEOUT for
+** whatever it still asks: an open reader keeps the log from being reused.
 */
 #include <assert.h>
 #include <stdlib.h>
@@ -151,6 +151,8 @@ ml_rc ml_read_begin(ml_read *r, ml_sql id, ml_bind *b) {
   ml_rc rc = r->rc;
 
   *b = (ml_bind){NULL, 0, SQLITE_OK};
+  if (rc == ML_OK && is_late(r))
+    rc = ML_TIMEOUT;
   if (rc == ML_OK)
     b->st = ml_conn_stmt(r->c, id, &rc);
   return rc;

@@ -171,14 +171,22 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "SELECT " TASK_COLUMNS " FROM task WHERE n = ? AND no = ?", NULL},
 
   /* ---- finding ---- */
+  /* Past the cursor: the rest of its moment (_AT), then later moments.  One
+  ** comparison of pairs would walk over the whole moment each time. */
   [SQL_DUE] = {
     "SELECT due, n FROM process INDEXED BY process_due"
-    " WHERE lease = 0 AND due IS NOT NULL AND (due, n) > (?, ?) AND due <= ?"
+    " WHERE lease = 0 AND due IS NOT NULL AND due > ? AND due <= ?"
     " ORDER BY due, n LIMIT ?", NULL},
+  [SQL_DUE_AT] = {
+    "SELECT due, n FROM process INDEXED BY process_due"
+    " WHERE lease = 0 AND due = ? AND n > ? ORDER BY n LIMIT ?", NULL},
   [SQL_LEASES] = {
     "SELECT due, n FROM process INDEXED BY process_due"
-    " WHERE lease = 1 AND due IS NOT NULL AND (due, n) > (?, ?) AND due <= ?"
+    " WHERE lease = 1 AND due IS NOT NULL AND due > ? AND due <= ?"
     " ORDER BY due, n LIMIT ?", NULL},
+  [SQL_LEASES_AT] = {
+    "SELECT due, n FROM process INDEXED BY process_due"
+    " WHERE lease = 1 AND due = ? AND n > ? ORDER BY n LIMIT ?", NULL},
   [SQL_NEXT_DUE] = {
     "SELECT due FROM process INDEXED BY process_due"
     " WHERE lease = 0 AND due IS NOT NULL ORDER BY due LIMIT 1", NULL},
@@ -227,11 +235,10 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " AND (n, no) > (?, ?) ORDER BY n, no LIMIT ?", NULL},
   [SQL_COUNT_OPEN] = {
     "SELECT count(*) FROM process INDEXED BY process_open"
-    " WHERE status = 0 AND deleted IS NULL",
-    "counts the entries of a covering index that holds nothing else"},
+    " WHERE status = 0 AND deleted IS NULL", NULL},
   [SQL_COUNT_TASKS] = {
     "SELECT count(*) FROM task INDEXED BY task_open WHERE status = 0",
-    "counts the entries of a covering index that holds nothing else"},
+    NULL},
   [SQL_COUNT_INCIDENTS] = {
     "SELECT count(*) FROM process INDEXED BY process_incident"
     " WHERE run IN (3, 4) AND status = 0 AND deleted IS NULL", NULL},

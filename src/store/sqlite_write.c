@@ -8,7 +8,9 @@
 **
 ** What a failure means:
 **   before COMMIT          nothing of the group is there: ML_FULL, ML_IO, ...
-**   COMMIT, a write        the same: no commit record reached the log
+**   COMMIT, a write        the same, once the log has been cut where the group
+**                          began: the write that failed may have been the last
+**                          one and have reached the disk
 **   COMMIT, anything else  ML_UNKNOWN: it may be there after a restart.  The
 **                          flush is not tried again (the kernel has forgotten
 **                          which pages were bad); every later batch is told
@@ -24,6 +26,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "store/sqlite.h"
@@ -117,6 +120,48 @@ static ml_rc write_group(ml_store *s, ml_jobs *group, bool apart) {
   return rc;
 }
 
+static sqlite3_file *log_file(ml_store *s) {
+  sqlite3_file *f = NULL;
+
+  if (s->memory || sqlite3_file_control(s->writer.db, "main",
+                                        SQLITE_FCNTL_JOURNAL_POINTER,
+                                        &f) != SQLITE_OK)
+    return NULL;
+  return f != NULL && f->pMethods != NULL ? f : NULL;
+}
+
+/* The log's header; it changes when the log begins anew.  Zeros: none. */
+static void log_header(ml_store *s, char out[ML_LOG_HEADER]) {
+  sqlite3_file *f = log_file(s);
+
+  memset(out, 0, ML_LOG_HEADER);
+  if (f != NULL)
+    (void)f->pMethods->xRead(f, out, ML_LOG_HEADER, 0);   /* short: zeros */
+}
+
+static uint64_t frame_bytes(const ml_store *s, uint64_t frames) {
+  return frames * (uint64_t)(s->page_size + 24);
+}
+
+/*
+** After a COMMIT that could not write: cut off what it wrote, for good.  It
+** was appended to the frames there are, or, when the header is another now, it
+** began the log anew (then the old frames are in the database file already).
+** A cut needs no room on the disk.
+*/
+static bool cut_log(ml_store *s) {
+  sqlite3_file *f = log_file(s);
+  char now[ML_LOG_HEADER];
+  sqlite3_int64 size, keep = 0;
+
+  log_header(s, now);
+  if (s->log.frames > 0 && memcmp(now, s->log.header, sizeof now) == 0)
+    keep = ML_LOG_HEADER + (sqlite3_int64)frame_bytes(s, s->log.frames);
+  return f != NULL && f->pMethods->xFileSize(f, &size) == SQLITE_OK &&
+         (size <= keep || f->pMethods->xTruncate(f, keep) == SQLITE_OK) &&
+         f->pMethods->xSync(f, SQLITE_SYNC_NORMAL) == SQLITE_OK;
+}
+
 /* Only a refused write is a clean "no"; SQLite flushes the log after it has
 ** written the commit record, and everything that fails from there on leaves
 ** the record where a restart may find it. */
@@ -132,10 +177,9 @@ static ml_rc commit(ml_store *s) {
     return ML_OK;
   }
   roll_back(s);
-  if ((code & 0xff) == SQLITE_FULL)
-    return ML_FULL;
-  if (code == SQLITE_IOERR_WRITE)
-    return ML_IO;
+  if (((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE) &&
+      (s->memory || cut_log(s)))
+    return ml_sqlite_rc(code);
   s->dead = ML_UNKNOWN;
   return ML_UNKNOWN;
 }
@@ -164,10 +208,6 @@ static ml_rc commit_group(ml_store *s, ml_jobs *group) {
 
 /* ---- the log ---- */
 
-static uint64_t frame_bytes(const ml_store *s, uint64_t frames) {
-  return frames * (uint64_t)(s->page_size + 24);
-}
-
 /* After each commit that wrote: pages in the log. */
 static int on_commit(void *store, sqlite3 *db, const char *name, int pages) {
   ml_store *s = store;
@@ -181,18 +221,10 @@ static int on_commit(void *store, sqlite3 *db, const char *name, int pages) {
   return SQLITE_OK;
 }
 
-/* The size of a file, asked of the VFS; 0 when there is none. */
-static uint64_t file_bytes(sqlite3 *db, int which) {
-  sqlite3_file *f = NULL;
-  sqlite3_int64 size = 0;
-
-  if (sqlite3_file_control(db, "main", which, &f) != SQLITE_OK || f == NULL ||
-      f->pMethods == NULL || f->pMethods->xFileSize(f, &size) != SQLITE_OK)
-    return 0;
-  return (uint64_t)size;
-}
-
+/* After a group: sizes for the stats, the header for cut_log(). */
 static void measure(ml_store *s) {
+  sqlite3_int64 size;
+  sqlite3_file *f;
   ml_rc rc;
   sqlite3_stmt *st;
 
@@ -203,9 +235,11 @@ static void measure(ml_store *s) {
           (uint64_t)(sqlite3_column_int64(st, 0) * s->page_size));
     sqlite3_reset(st);
   }
-  if (!s->memory)
-    SET(s->counts.log_bytes,
-        file_bytes(s->writer.db, SQLITE_FCNTL_JOURNAL_POINTER));
+  f = log_file(s);
+  if (f != NULL && f->pMethods->xFileSize(f, &size) == SQLITE_OK)
+    SET(s->counts.log_bytes, (uint64_t)size);
+  if (f != NULL)
+    log_header(s, s->log.header);
 }
 
 static void tell_failing(ml_store *s, int code) {
@@ -322,12 +356,15 @@ static void look_after_log(ml_store *s, bool idle) {
 }
 
 void ml_writer_init(ml_store *s) {
-  if (!s->memory)
-    sqlite3_wal_hook(s->writer.db, on_commit, s);   /* no automatic ones */
+  if (s->memory)
+    return;
+  sqlite3_wal_hook(s->writer.db, on_commit, s);   /* no automatic ones */
+  log_header(s, s->log.header);
 }
 
+/* A store that was refused is left as it is, its log too. */
 void ml_writer_leave(ml_store *s) {
-  if (s->writer.db == NULL || s->memory || s->read_only || s->dead != ML_OK)
+  if (s->boot == 0 || s->memory || s->dead != ML_OK)
     return;
   if (checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE))
     sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);

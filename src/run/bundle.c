@@ -1,0 +1,560 @@
+/*
+** bundle.c - bundles and the workflows in force: loaded, checked, swapped.
+*/
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "run/inside.h"
+
+bundle *bundle_no(const ml_run *r, uint32_t no) {
+  for (size_t i = 0; i < r->bundle_count; i++)
+    if (r->bundles[i]->no == no)
+      return r->bundles[i];
+  return NULL;
+}
+
+bundle *bundle_hash(const ml_run *r, const uint8_t hash[32]) {
+  for (size_t i = 0; i < r->bundle_count; i++)
+    if (memcmp(r->bundles[i]->hash, hash, 32) == 0)
+      return r->bundles[i];
+  return NULL;
+}
+
+void bundle_free(bundle *b) {
+  if (b == NULL)
+    return;
+  for (size_t i = 0; i < b->flow_count; i++) {
+    ml_flow_free(b->flows[i]);
+    if (b->manned != NULL)
+      ml_mem_free(b->manned[i]);
+  }
+  ml_mem_free(b->flows);
+  ml_mem_free(b->manned);
+  ml_mem_free((char *)b->folder.p);
+  ml_mem_free(b);
+}
+
+/* Make one from its parts; takes the flows.  NULL: out of memory. */
+static bundle *bundle_make(uint32_t no, const uint8_t hash[32], ml_str name,
+                           ml_flow **flows, size_t count, int64_t at_ms) {
+  bundle *b = ml_mem_zero(sizeof *b);
+  ml_buf hex = {0};
+
+  if (b == NULL)
+    goto fail;
+  b->no = no;
+  memcpy(b->hash, hash, 32);
+  b->at_ms = at_ms;
+  b->folder.p = ml_mem_dup(name.p, name.n);
+  b->folder.n = name.n;
+  b->manned = ml_mem_zero(sizeof *b->manned * (count + 1));
+  ml_text_put_hex(&hex, hash, 32);
+  if (b->folder.p == NULL || b->manned == NULL || hex.bad || hex.len != 64)
+    goto fail;
+  memcpy(b->version, hex.p, 65);
+  ml_buf_free(&hex);
+  b->flows = flows;
+  b->flow_count = count;
+  for (size_t i = 0; i < count; i++) {
+    b->manned[i] = ml_mem_zero(flows[i]->lane_count + 1u);
+    if (b->manned[i] == NULL) {
+      bundle_free(b);
+      return NULL;
+    }
+  }
+  return b;
+fail:
+  ml_buf_free(&hex);
+  for (size_t i = 0; i < count; i++)
+    ml_flow_free(flows[i]);
+  ml_mem_free(flows);
+  bundle_free(b);
+  return NULL;
+}
+
+ml_rc bundle_add(ml_run *r, bundle *b) {
+  bundle **list = ml_mem_realloc(r->bundles,
+                                 sizeof *list * (r->bundle_count + 1));
+
+  if (list == NULL)
+    return ML_NOMEM;
+  r->bundles = list;
+  list[r->bundle_count++] = b;
+  return ML_OK;
+}
+
+void sources_pack(ml_buf *b, const ml_source *src, size_t n) {
+  ml_pack_u64(b, n);
+  for (size_t i = 0; i < n; i++) {
+    ml_pack_str(b, src[i].name);
+    ml_pack_str(b, src[i].text);
+  }
+}
+
+ml_rc sources_unpack(ml_arena *a, ml_str packed, ml_source **src, size_t *n) {
+  ml_unpack u = ml_unpack_of(packed.p, packed.n);
+  uint32_t count = ml_unpack_u32(&u, 1000);
+
+  *src = ml_arena_zero(a, sizeof **src * (count + 1u));
+  if (*src == NULL)
+    return ML_NOMEM;
+  for (uint32_t i = 0; i < count; i++) {
+    (*src)[i].name = ml_unpack_str(&u);
+    (*src)[i].text = ml_unpack_str(&u);
+  }
+  *n = count;
+  return ml_unpack_end(&u) ? ML_OK : ML_CORRUPT;
+}
+
+/* A stored bundle: its tree was checked when it came into force. */
+ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e) {
+  ml_arena a = {0};
+  ml_json *tree = NULL;
+  ml_flow **flows = NULL;
+  ml_source *src = NULL;
+  size_t count = 0, n = 0;
+  bundle *b = NULL;
+  ml_rc rc = ml_json_parse(&a, row->tree.p, row->tree.n, NULL, &tree, e);
+
+  if (rc == ML_OK)
+    rc = ml_flow_parse("stored", tree, NULL, NULL, &flows, &count);
+  if (rc == ML_OK) {
+    b = bundle_make(row->no, row->hash, row->folder, flows, count, row->at_ms);
+    rc = b != NULL ? bundle_add(r, b) : ML_NOMEM;
+  }
+  if (rc == ML_OK)
+    rc = sources_unpack(&a, row->sources, &src, &n);
+  if (rc == ML_OK)
+    rc = r->conf.script->bundle(r->conf.script, row->hash, src, n);
+  ml_arena_free(&a);
+  return rc;
+}
+
+/* ---- workflows ---- */
+
+ml_workflow *workflow_named(ml_run *r, ml_str name, bool make) {
+  ml_workflow *list;
+  bool starved = false;
+
+  for (size_t i = 0; i < r->workflow_count; i++)
+    if (ml_str_eq(r->workflows[i].name, name))
+      return &r->workflows[i];
+  if (!make)
+    return NULL;
+  list = ml_mem_realloc(r->workflows, sizeof *list * (r->workflow_count + 1));
+  if (list == NULL)
+    return NULL;
+  r->workflows = list;
+  list += r->workflow_count;
+  memset(list, 0, sizeof *list);
+  list->name = arena_str(&r->names, name, &starved);
+  if (starved)
+    return NULL;
+  r->workflow_count++;
+  return list;
+}
+
+size_t ml_run_workflow_count(const ml_run *r) { return r->workflow_count; }
+
+const ml_workflow *ml_run_workflow_at(const ml_run *r, size_t i) {
+  return i < r->workflow_count ? &r->workflows[i] : NULL;
+}
+
+const ml_workflow *ml_run_workflow(const ml_run *r, ml_str name) {
+  return workflow_named((ml_run *)r, name, false);
+}
+
+const ml_workflow *ml_run_workflow_no(const ml_run *r, uint32_t no) {
+  for (size_t i = 0; i < r->workflow_count; i++)
+    if (r->workflows[i].no == no)
+      return &r->workflows[i];
+  return NULL;
+}
+
+const ml_flow *ml_run_flow(const ml_run *r, uint32_t no, uint16_t index) {
+  const bundle *b = bundle_no(r, no);
+
+  return b != NULL && index < b->flow_count ? b->flows[index] : NULL;
+}
+
+ml_str ml_run_bundle_version(const ml_run *r, uint32_t no) {
+  const bundle *b = bundle_no(r, no);
+
+  return b != NULL ? ml_str_of(b->version) : ML_STR("");
+}
+
+ml_str ml_run_broken(const ml_run *r) {
+  return r->broken.p != NULL ? (ml_str){r->broken.p, r->broken.len}
+                             : ML_STR("");
+}
+
+/* ---- loading folders ---- */
+
+/* One run of ml_run_load or _check: every folder is asked of a worker; when
+** all have answered the sound ones come into force together. */
+typedef struct loadrun {
+  ml_run *r;
+  bool check_only;
+  ml_flow_fault_fn *fault;
+  ml_run_done_fn *done;
+  void *arg;
+  folder *folders;
+  size_t open;                   /* questions without an answer */
+  struct evaluated *good;
+  bool broken;
+  ml_arena arena;
+  ml_row_bundle *rows;      size_t row_count;
+  ml_row_workflow *names;   size_t name_count;
+  ml_row_lane *lanes;       size_t lane_count;
+  bundle **fresh;           size_t fresh_count;
+  ml_rc rc;
+} loadrun;
+
+typedef struct evaluated {
+  struct evaluated *next;
+  loadrun *l;
+  folder *f;
+  ml_buf tree;
+  ml_flow **flows;
+  size_t count;
+} evaluated;
+
+static void load_fault(void *arg, const char *at, const char *text) {
+  loadrun *l = arg;
+
+  l->broken = true;
+  if (!l->check_only)
+    ml_buf_printf(&l->r->broken, "%s: %s\n", at, text);
+  if (l->fault != NULL)
+    l->fault(l->arg, at, text);
+}
+
+static void evaluated_free(evaluated *v) {
+  if (v == NULL)
+    return;
+  for (size_t i = 0; i < v->count && v->flows != NULL; i++)
+    ml_flow_free(v->flows[i]);
+  ml_mem_free(v->flows);
+  ml_buf_free(&v->tree);
+  ml_mem_free(v);
+}
+
+static void load_end(loadrun *l, ml_rc rc, const ml_err *e) {
+  ml_run *r = l->r;
+  ml_err here = {0};
+
+  if (rc == ML_OK && l->broken) {
+    rc = ML_INVALID;
+    ml_err_set(&here, rc, "", "some definitions have mistakes and were not "
+               "brought into force");
+    e = &here;
+  }
+  l->done(l->arg, rc, e != NULL ? e : &here);
+  while (l->good != NULL) {
+    evaluated *v = l->good;
+
+    l->good = v->next;
+    evaluated_free(v);
+  }
+  folders_free(l->folders);
+  ml_arena_free(&l->arena);
+  ml_mem_free(l->fresh);
+  ml_mem_free(l);
+  busy_end(r);
+}
+
+static void fill_load(void *arg, ml_batch *b) {
+  loadrun *l = arg;
+
+  for (size_t i = 0; i < l->row_count; i++)
+    ml_batch_bundle(b, &l->rows[i]);
+  for (size_t i = 0; i < l->name_count; i++)
+    ml_batch_workflow(b, &l->names[i]);
+  for (size_t i = 0; i < l->lane_count; i++)
+    ml_batch_lane(b, &l->lanes[i]);
+}
+
+/* On disk: now the routes, polls and starts are the new ones, in one step. */
+static void stored(void *arg, ml_rc rc, const ml_err *e) {
+  loadrun *l = arg;
+  ml_run *r = l->r;
+
+  for (size_t i = 0; i < l->fresh_count; i++)
+    if (rc == ML_OK)
+      rc = bundle_add(r, l->fresh[i]);
+    else
+      bundle_free(l->fresh[i]);
+  if (rc == ML_OK) {
+    for (size_t i = 0; i < l->name_count; i++) {
+      ml_workflow *w = workflow_named(r, l->names[i].name, true);
+
+      if (w == NULL) {
+        rc = ML_NOMEM;
+        break;
+      }
+      w->no = l->names[i].no;
+      w->bundle = l->names[i].bundle;
+      w->flow = ml_run_flow(r, w->bundle, l->names[i].flow_index);
+    }
+    bundle_man(r);
+    triggers_swap(r);
+    if (r->begun)
+      due_look(r);
+  }
+  load_end(l, rc, e);
+}
+
+static uint32_t next_bundle_no(const ml_run *r) {
+  uint32_t no = 0;
+
+  for (size_t i = 0; i < r->bundle_count; i++)
+    if (r->bundles[i]->no > no)
+      no = r->bundles[i]->no;
+  return no + 1;
+}
+
+static uint32_t next_workflow_no(const ml_run *r, const loadrun *l) {
+  uint32_t no = 0;
+
+  for (size_t i = 0; i < r->workflow_count; i++)
+    if (r->workflows[i].no > no)
+      no = r->workflows[i].no;
+  for (size_t i = 0; i < l->name_count; i++)
+    if (l->names[i].no > no)
+      no = l->names[i].no;
+  return no + 1;
+}
+
+static void add_lanes(ml_run *r, loadrun *l, const ml_flow *f) {
+  for (uint16_t i = 0; i < f->lane_count; i++) {
+    uint32_t no = (uint32_t)r->people.lane_count + 1;
+    bool starved = false;
+    ml_row_lane *row = &l->lanes[l->lane_count];
+
+    if (ml_run_lane_no(r, f->name, f->lanes[i].id) != 0)
+      continue;
+    for (size_t k = 0; k < l->lane_count; k++)
+      if (l->lanes[k].no >= no)
+        no = l->lanes[k].no + 1;
+    row->no = no;
+    row->workflow = arena_str(&l->arena, f->name, &starved);
+    row->lane = arena_str(&l->arena, f->lanes[i].id, &starved);
+    if (!starved)
+      l->lane_count++;
+    else
+      l->rc = ML_NOMEM;
+  }
+}
+
+static bool name_taken(loadrun *l, const evaluated *v, const ml_flow *f) {
+  for (const evaluated *o = l->good; o != v; o = o->next)
+    for (size_t i = 0; i < o->count; i++)
+      if (ml_str_eq(o->flows[i]->name, f->name)) {
+        char at[300], text[300];
+
+        snprintf(at, sizeof at, "%s/workflow.lua:1", v->f->name.p);
+        snprintf(text, sizeof text, "workflow '%.*s' is defined in folder '%s' "
+                 "already", (int)f->name.n, f->name.p, o->f->name.p);
+        load_fault(l, at, text);
+        return true;
+      }
+  return false;
+}
+
+static void put_workflows(ml_run *r, loadrun *l, const evaluated *v,
+                          uint32_t bundle_number) {
+  for (size_t i = 0; i < v->count; i++) {
+    const ml_workflow *old = ml_run_workflow(r, v->flows[i]->name);
+    ml_row_workflow *row = &l->names[l->name_count];
+    bool starved = false;
+
+    row->no = old != NULL ? old->no : next_workflow_no(r, l);
+    row->name = arena_str(&l->arena, v->flows[i]->name, &starved);
+    row->bundle = bundle_number;
+    row->flow_index = (uint16_t)i;
+    l->name_count++;
+    add_lanes(r, l, v->flows[i]);
+    if (starved)
+      l->rc = ML_NOMEM;
+  }
+}
+
+/* Make the rows of one sound folder. */
+static ml_rc bring(ml_run *r, loadrun *l, evaluated *v) {
+  bundle *b = bundle_hash(r, v->f->hash);
+  ml_buf packed = {0};
+  ml_row_bundle *row;
+  bool starved = false;
+  bundle **list;
+
+  if (b != NULL) {
+    put_workflows(r, l, v, b->no);
+    return l->rc;
+  }
+  put_workflows(r, l, v, next_bundle_no(r) + (uint32_t)l->fresh_count);
+  list = ml_mem_realloc(l->fresh, sizeof *list * (l->fresh_count + 1));
+  if (list == NULL)
+    return ML_NOMEM;
+  l->fresh = list;
+  b = bundle_make(next_bundle_no(r) + (uint32_t)l->fresh_count, v->f->hash,
+                  v->f->name, v->flows, v->count, now_wall(r));
+  v->flows = NULL;
+  v->count = 0;
+  if (b == NULL)
+    return ML_NOMEM;
+  list[l->fresh_count++] = b;
+  sources_pack(&packed, v->f->sources, v->f->source_count);
+  row = &l->rows[l->row_count];
+  row->no = b->no;
+  memcpy(row->hash, b->hash, 32);
+  row->folder = arena_str(&l->arena, b->folder, &starved);
+  row->sources = arena_str(&l->arena, (ml_str){packed.p, packed.len}, &starved);
+  row->tree = arena_str(&l->arena, (ml_str){v->tree.p, v->tree.len}, &starved);
+  row->at_ms = b->at_ms;
+  starved = starved || packed.bad;
+  ml_buf_free(&packed);
+  if (starved)
+    return ML_NOMEM;
+  l->row_count++;
+  return r->conf.script->bundle(r->conf.script, b->hash, v->f->sources,
+                                v->f->source_count);
+}
+
+static void load_all_answered(loadrun *l) {
+  ml_run *r = l->r;
+  size_t folders = 0, flows = 0, lanes = 0;
+  ml_err e = {0};
+
+  for (evaluated *v = l->good; v != NULL; v = v->next)
+    for (size_t i = 0; i < v->count; i++)
+      name_taken(l, v, v->flows[i]);
+  if (l->check_only || l->good == NULL || l->rc != ML_OK) {
+    if (l->rc != ML_OK)
+      ml_err_set(&e, l->rc, "", "memory is short");
+    load_end(l, l->rc, &e);
+    return;
+  }
+  for (evaluated *v = l->good; v != NULL; v = v->next) {
+    folders++;
+    flows += v->count;
+    for (size_t i = 0; i < v->count; i++)
+      lanes += v->flows[i]->lane_count;
+  }
+  l->rows = ml_arena_zero(&l->arena, sizeof *l->rows * (folders + 1));
+  l->names = ml_arena_zero(&l->arena, sizeof *l->names * (flows + 1));
+  l->lanes = ml_arena_zero(&l->arena, sizeof *l->lanes * (lanes + 1));
+  if (l->rows == NULL || l->names == NULL || l->lanes == NULL)
+    l->rc = ML_NOMEM;
+  for (evaluated *v = l->good; v != NULL && l->rc == ML_OK; v = v->next)
+    l->rc = bring(r, l, v);
+  if (l->rc != ML_OK) {
+    for (size_t i = 0; i < l->fresh_count; i++)
+      bundle_free(l->fresh[i]);
+    l->fresh_count = 0;
+    ml_err_set(&e, l->rc, "", "memory is short");
+    load_end(l, l->rc, &e);
+    return;
+  }
+  ml_run_write(r, fill_load, stored, l);
+}
+
+static void defined(void *arg, ml_rc rc, const ml_answer *a) {
+  evaluated *v = arg;
+  loadrun *l = v->l;
+  ml_arena arena = {0};
+  ml_json *tree = NULL;
+  ml_err e = {0};
+  char at[300], text[700];
+
+  l->open--;
+  if (rc != ML_OK || a->end != ML_END_RETURNED) {
+    const char *slash = a->at.n > 0 ? "/" : "";
+
+    snprintf(at, sizeof at, "%s%s%.*s", v->f->name.p, slash, (int)a->at.n,
+             a->at.p != NULL ? a->at.p : "");
+    snprintf(text, sizeof text, "%.*s", (int)(a->text.n > 600 ? 600 : a->text.n),
+             a->text.p != NULL ? a->text.p : ml_rc_name(rc));
+    load_fault(l, at, text);
+    evaluated_free(v);
+  } else {
+    rc = ml_json_parse(&arena, a->text.p, a->text.n, NULL, &tree, &e);
+    if (rc != ML_OK) {
+      snprintf(at, sizeof at, "%s/workflow.lua", v->f->name.p);
+      load_fault(l, at, e.text);
+    } else {
+      rc = ml_flow_parse(v->f->name.p, tree, load_fault, l, &v->flows,
+                         &v->count);
+    }
+    ml_buf_put(&v->tree, a->text.p, a->text.n);
+    if (rc == ML_OK && !v->tree.bad) {
+      evaluated **end = &l->good;
+
+      while (*end != NULL)
+        end = &(*end)->next;
+      *end = v;
+    } else {
+      evaluated_free(v);
+    }
+  }
+  ml_arena_free(&arena);
+  if (l->open == 0)
+    load_all_answered(l);
+}
+
+static void ask_folder(loadrun *l, folder *f) {
+  evaluated *v = ml_mem_zero(sizeof *v);
+  ml_ask q = {.kind = ML_ASK_DEFINE, .sources = f->sources,
+              .source_count = f->source_count, .count_units = true};
+
+  if (v == NULL) {
+    l->rc = ML_NOMEM;
+    return;
+  }
+  v->l = l;
+  v->f = f;
+  if (l->r->conf.script->ask(l->r->conf.script, &q, defined, v) == ML_OK) {
+    l->open++;
+    return;
+  }
+  load_fault(l, f->name.p, "could not be evaluated: its sources are too large");
+  evaluated_free(v);
+}
+
+static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
+                          ml_run_done_fn *done, void *arg, bool check_only) {
+  loadrun *l = ml_mem_zero(sizeof *l);
+  ml_err e = {0};
+  ml_rc rc;
+
+  if (l == NULL) {
+    ml_err_set(&e, ML_NOMEM, "", "memory is short");
+    done(arg, ML_NOMEM, &e);
+    return;
+  }
+  r->busy++;
+  l->r = r;
+  l->check_only = check_only;
+  l->fault = fault;
+  l->done = done;
+  l->arg = arg;
+  if (!check_only)
+    ml_buf_reset(&r->broken);
+  rc = folders_read(dir, &l->folders, load_fault, l);
+  if (rc == ML_NOMEM)
+    l->rc = rc;
+  for (folder *f = l->folders; f != NULL; f = f->next)
+    ask_folder(l, f);
+  if (l->open == 0)
+    load_all_answered(l);
+}
+
+void ml_run_load(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
+                 ml_run_done_fn *done, void *arg) {
+  load_or_check(r, dir, fault, done, arg, false);
+}
+
+void ml_run_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
+                  ml_run_done_fn *done, void *arg) {
+  load_or_check(r, dir, fault, done, arg, true);
+}

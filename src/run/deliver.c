@@ -1,0 +1,233 @@
+/*
+** deliver.c - from one process to another: starts, ends told to who called,
+** kept signals given to who awaits them.
+**
+** What must reach another process is kept in the sender (ml_outgoing) until
+** the receiver's commit; repeating it does nothing twice, for a start has a key
+** and an answer names the open call.
+*/
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/text.h"
+#include "run/inside.h"
+
+typedef struct delivery {
+  ml_run *r;
+  int64_t n;                     /* the sender */
+  uint32_t no;                   /* its outgoing */
+  char id[ML_ID_MAX];            /* START: the process made */
+} delivery;
+
+static void told_sender(delivery *d, ml_event_kind kind, ml_str text) {
+  proc *pr = proc_get(d->r, d->n);
+  ml_input *in = ml_input_new();
+
+  if (pr == NULL || in == NULL) {           /* its lease ends: sent again */
+    ml_input_free(in);
+    return;
+  }
+  in->n = d->n;
+  in->ev.kind = kind;
+  in->ev.no = d->no;
+  in->ev.text.p = ml_arena_dup(&in->arena, text.p, text.n);
+  in->ev.text.n = in->ev.text.p != NULL ? text.n : 0;
+  proc_queue(d->r, pr, in);
+  pr = proc_find(d->r, d->n);
+  if (pr != NULL)
+    proc_rest(d->r, pr);
+}
+
+static int render_id(void *arg, const ml_process *p, const ml_flow *f,
+                     const ml_made *made, ml_buf *out) {
+  delivery *d = arg;
+
+  (void)f;
+  (void)made;
+  ml_id_text(d->id, p->id, 0);
+  ml_buf_puts(out, d->id);
+  return 201;
+}
+
+static void started(void *arg, ml_rc rc, const ml_err *e, int status,
+                    const ml_buf *out, bool replayed) {
+  delivery *d = arg;
+
+  (void)status;
+  (void)replayed;
+  if (rc == ML_OK) {
+    told_sender(d, ML_EV_DELIVERED, (ml_str){out->p, out->len});
+  } else if (rc == ML_NOT_FOUND || rc == ML_INVALID || rc == ML_CONFLICT) {
+    told_sender(d, ML_EV_UNDELIVERED,
+                ml_str_of(e != NULL ? e->text : "it was refused"));
+  }                                         /* else: its lease ends, again */
+  busy_end(d->r);
+  ml_mem_free(d);
+}
+
+static void told(void *arg, ml_rc rc, const ml_err *e, int status,
+                 const ml_buf *out, bool replayed) {
+  delivery *d = arg;
+
+  (void)e;
+  (void)status;
+  (void)out;
+  (void)replayed;
+  if (rc == ML_OK || rc == ML_STALE || rc == ML_NOT_FOUND || rc == ML_CONFLICT)
+    told_sender(d, ML_EV_DELIVERED, ML_STR(""));
+  busy_end(d->r);
+  ml_mem_free(d);
+}
+
+static bool fill_start(const proc *pr, const ml_outgoing *o, ml_input *in) {
+  char id[ML_ID_MAX];
+  uint8_t hash[32];
+  bool starved = false;
+  ml_json *data = NULL;
+
+  ml_id_text(id, pr->p->id, o->act);
+  in->workflow = arena_str(&in->arena, o->name, &starved);
+  in->parent_n = pr->n;
+  in->parent_act = arena_str(&in->arena, ml_str_of(id), &starved);
+  if (ml_process_act(pr->p, o->act) != NULL &&
+      ml_process_act(pr->p, o->act)->call_kind == ML_CALL_CALL)
+    in->parent_call = arena_str(
+        &in->arena, ml_process_act(pr->p, o->act)->call, &starved);
+  in->ev.kind = ML_EV_STARTED;
+  if (starved || ml_json_parse(&in->arena, o->payload.p, o->payload.n, NULL,
+                               &data, NULL) != ML_OK)
+    return false;
+  in->ev.data = data;
+  in->has_key = true;
+  if (ml_sha256(o->key.p, o->key.n, hash) != ML_OK)
+    return false;
+  memcpy(in->key, hash, sizeof in->key);
+  if (ml_sha256(o->payload.p, o->payload.n, hash) != ML_OK)
+    return false;
+  memcpy(in->body_hash, hash, sizeof in->body_hash);
+  in->render = render_id;
+  in->done = started;
+  return true;
+}
+
+static bool fill_tell(const ml_outgoing *o, ml_input *in) {
+  bool starved = false;
+  uint8_t id[16];
+  uint32_t no;
+
+  if (!ml_id_of(o->name, id, &no))
+    return false;
+  in->n = ml_process_id_n(id);
+  memcpy(in->id, id, sizeof in->id);
+  in->ev.kind = ML_EV_ANSWERED;
+  in->ev.no = no;
+  in->ev.outcome = arena_str(&in->arena, o->key, &starved);
+  in->ev.raw = arena_str(&in->arena, o->payload, &starved);
+  in->done = told;
+  return !starved;
+}
+
+void out_deliver(ml_run *r, proc *pr, const ml_effect *ef) {
+  const ml_outgoing *o = NULL;
+  ml_input *in = ml_input_new();
+  delivery *d = ml_mem_zero(sizeof *d);
+
+  for (uint32_t i = 0; i < pr->p->out_count; i++)
+    if (pr->p->outs[i].no == ef->no)
+      o = &pr->p->outs[i];
+  if (o == NULL || in == NULL || d == NULL)
+    goto fail;
+  d->r = r;
+  d->n = pr->n;
+  d->no = ef->no;
+  in->arg = d;
+  if (o->kind == ML_OUT_START ? !fill_start(pr, o, in) : !fill_tell(o, in))
+    goto fail;
+  r->busy++;
+  ml_run_put(r, in);
+  return;
+fail:
+  ml_input_free(in);
+  ml_mem_free(d);
+}
+
+/* ---- kept signals ---- */
+
+typedef struct giving {
+  ml_run *r;
+  int64_t n;
+  uint32_t act, slice, mail;
+  ml_arena arena;
+  ml_row_mail *rows;
+  size_t count;
+  ml_rc rc;
+} giving;
+
+static void take_work(void *arg, ml_read *rd) {
+  giving *t = arg;
+
+  t->rc = ml_read_mail(rd, &t->arena, t->n, &t->rows, &t->count);
+}
+
+static void take_done(void *arg) {
+  giving *t = arg;
+  proc *pr = proc_find(t->r, t->n);
+  ml_event ev = {.kind = ML_EV_ANSWERED, .no = t->act, .slice = t->slice};
+
+  if (pr != NULL)
+    pr->reads--;
+  for (size_t i = 0; t->rc == ML_OK && pr != NULL && !pr->gone &&
+                     pr->p != NULL && i < t->count; i++)
+    if (t->rows[i].no == t->mail) {
+      ev.raw = t->rows[i].data;
+      proc_event(t->r, pr, &ev);
+      t->mail = 0;
+      break;
+    }
+  if (t->mail != 0 && pr != NULL && !pr->gone && pr->flying > 0) {
+    pr->reads++;                            /* its row is on its way to disk */
+    ml_arena_free(&t->arena);
+    if (ml_run_read(t->r, take_work, take_done, t) == ML_OK)
+      return;
+    pr->reads--;
+  }
+  pr = proc_find(t->r, t->n);
+  if (pr != NULL)
+    proc_rest(t->r, pr);
+  ml_arena_free(&t->arena);
+  ml_mem_free(t);
+}
+
+/* Kept in this very batch: its row is not on disk yet. */
+static const ml_row_mail *unwritten(const proc *pr, uint32_t no) {
+  for (size_t i = 0; pr->load != NULL && i < pr->load->mail_count; i++)
+    if (pr->load->mails[i].no == no)
+      return &pr->load->mails[i];
+  return NULL;
+}
+
+void mail_take(ml_run *r, proc *pr, const ml_effect *ef) {
+  const ml_row_mail *m = unwritten(pr, ef->mail);
+  giving *t;
+
+  if (m != NULL) {
+    ml_event ev = {.kind = ML_EV_ANSWERED, .no = ef->no, .slice = ef->slice};
+
+    ev.raw = m->data;
+    proc_event(r, pr, &ev);
+    return;
+  }
+  t = ml_mem_zero(sizeof *t);
+  if (t == NULL)
+    return;                                 /* its lease ends: taken again */
+  t->r = r;
+  t->n = pr->n;
+  t->act = ef->no;
+  t->slice = ef->slice;
+  t->mail = ef->mail;
+  pr->reads++;
+  if (ml_run_read(r, take_work, take_done, t) != ML_OK) {
+    pr->reads--;
+    ml_mem_free(t);
+  }
+}

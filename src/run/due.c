@@ -1,0 +1,152 @@
+/*
+** due.c - the scan for due work: the ordinary one is the recovery too.
+**
+** Rows say when something is next (`due`); memory only knows the earliest of
+** them.  A pass reads what is due in order and wakes those processes; the
+** first pass after a start counts every lease as ended.  The clock is looked at
+** at least every few seconds, for it may jump.
+*/
+#include "run/inside.h"
+
+enum { PASS_MAX = 500, LOOK_MS_MAX = 3000, LOOK_MS_MIN = 2 };
+
+typedef struct pass {
+  ml_run *r;
+  int64_t now_ms;
+  bool in_flight;
+  ml_due_item after;
+  ml_due_item items[PASS_MAX];
+  size_t count;
+  int64_t next_ms;
+  ml_rc rc;
+} pass;
+
+static void arm(ml_run *r) {
+  int64_t now = now_wall(r), wait = LOOK_MS_MAX;
+  int64_t due = triggers_due(r, 0);
+
+  if (due > 0 && (r->next_due_ms == 0 || due < r->next_due_ms))
+    wait = due - now;
+  else if (r->next_due_ms > 0)
+    wait = r->next_due_ms - now;
+  if (wait > LOOK_MS_MAX)
+    wait = LOOK_MS_MAX;
+  if (wait < LOOK_MS_MIN)
+    wait = LOOK_MS_MIN;
+  ml_loop_timer_set(r->timer, wait);
+}
+
+void due_at(ml_run *r, int64_t ms) {
+  if (r->next_due_ms == 0 || ms < r->next_due_ms) {
+    r->next_due_ms = ms;
+    if (r->begun && !r->scanning)
+      arm(r);
+  }
+}
+
+static void work(void *arg, ml_read *rd) {
+  pass *p = arg;
+
+  p->rc = ml_read_due(rd, p->now_ms, p->in_flight, p->after, p->items,
+                      PASS_MAX, &p->count);
+  if (p->rc == ML_OK && p->count < PASS_MAX)
+    p->rc = ml_read_next_due(rd, &p->next_ms);
+}
+
+/* Wake it, unless it is here with something uncommitted: then its row is old
+** and what it is now will be looked at after its commit. */
+static void wake(ml_run *r, int64_t n) {
+  proc *pr = proc_find(r, n);
+  ml_input *in;
+
+  if (pr != NULL && (pr->p == NULL || pr->dirty || pr->flying > 0))
+    return;
+  pr = proc_get(r, n);
+  in = ml_input_new();
+  if (pr == NULL || in == NULL) {
+    ml_input_free(in);
+    return;
+  }
+  in->n = n;
+  in->ev.kind = ML_EV_WOKE;
+  proc_queue(r, pr, in);
+  pr = proc_find(r, n);
+  if (pr != NULL)
+    proc_rest(r, pr);
+}
+
+static void start_pass(ml_run *r, ml_due_item after, bool in_flight);
+
+static void done(void *arg) {
+  pass *p = arg;
+  ml_run *r = p->r;
+
+  r->scanning = false;
+  r->busy--;
+  if (r->stopped) {
+    ml_mem_free(p);
+    return;
+  }
+  if (p->rc == ML_OK) {
+    for (size_t i = 0; i < p->count; i++)
+      wake(r, p->items[i].n);
+    if (p->count == PASS_MAX) {
+      start_pass(r, p->items[p->count - 1], p->in_flight);
+      ml_mem_free(p);
+      return;
+    }
+    r->first_scan = false;
+    r->next_due_ms = p->next_ms;
+    /* what is due but still being written is looked at again soon */
+    if (r->next_due_ms > 0 && r->next_due_ms <= now_wall(r))
+      r->next_due_ms = now_wall(r) + 5;
+  }
+  ml_mem_free(p);
+  arm(r);
+}
+
+static void start_pass(ml_run *r, ml_due_item after, bool in_flight) {
+  pass *p = ml_mem_zero(sizeof *p);
+
+  if (p != NULL) {
+    p->r = r;
+    p->now_ms = now_wall(r);
+    p->in_flight = in_flight;
+    p->after = after;
+    r->scanning = true;
+    r->busy++;
+    if (ml_run_read(r, work, done, p) == ML_OK)
+      return;
+    r->scanning = false;
+    r->busy--;
+    ml_mem_free(p);
+  }
+  arm(r);
+}
+
+void due_look(ml_run *r) {
+  int64_t now = now_wall(r);
+
+  if (!r->begun || r->stopped || r->draining)
+    return;
+  triggers_due(r, now);
+  if (r->scanning)
+    return;
+  if (r->first_scan || (r->next_due_ms > 0 && r->next_due_ms <= now) ||
+      now < r->looked_ms || now - r->looked_ms > 60000) {
+    r->looked_ms = now;
+    start_pass(r, (ml_due_item){r->first_scan ? INT64_MIN : 0, 0},
+               r->first_scan);
+  } else {
+    arm(r);
+  }
+}
+
+static void on_timer(void *arg) {
+  due_look(arg);
+}
+
+void due_begin(ml_run *r) {
+  r->timer = ml_loop_timer_new(r->conf.loop, on_timer, r);
+  r->first_scan = true;
+}

@@ -1,0 +1,316 @@
+/*
+** script.c - slices of scripts: what an activity is asked, what came back.
+**
+** A slice gets everything it rests on and may run ahead of the disk, for it
+** touches nothing outside.  Its snapshot (data and what the process was) is
+** taken when the attempt begins; the first time the attempt has to be
+** resumed later it becomes the journal's entry "data.1".
+*/
+#include <string.h>
+
+#include "run/inside.h"
+
+typedef struct slice {
+  ml_run *r;
+  int64_t n;
+  uint32_t no, slice;
+  size_t data_at;                /* in `text`: "data" behind "process" */
+  ml_buf text;                   /* the snapshot: {"process":..,"data":..} */
+  bool first;                    /* the journal does not hold it yet */
+} slice;
+
+static void slice_free(slice *s) {
+  ml_buf_free(&s->text);
+  ml_mem_free(s);
+}
+
+/* ctx.process: what a script may know of where it runs. */
+static void put_process(ml_jw *w, const proc *pr, const ml_act *a) {
+  char id[ML_ID_MAX];
+
+  ml_id_text(id, pr->p->id, 0);
+  ml_jw_obj(w);
+  ml_jw_kstrz(w, "id", id);
+  ml_jw_kstr(w, "workflow", pr->f->name);
+  ml_jw_kstr(w, "version", ml_str_of(pr->b->version));
+  ml_jw_kstr(w, "subject", pr->p->subject);
+  ml_jw_kstr(w, "state", pr->p->state);
+  ml_jw_kstr(w, "assigned_to", pr->p->assigned_to);
+  ml_jw_kstr(w, "created_by", pr->p->created_by);
+  ml_jw_kint(w, "created_ms", pr->p->created_ms);
+  ml_jw_kint(w, "number", pr->p->n);
+  if (a != NULL)
+    ml_jw_kstr(w, "activity", pr->f->activities[a->def].label);
+  ml_jw_end(w);
+}
+
+static ml_str snapshot_data(const ml_json *snap, ml_buf *b) {
+  ml_buf_reset(b);
+  ml_json_print(b, ml_json_get(snap, "data"));
+  return b->bad ? ML_NOSTR : (ml_str){b->p, b->len};
+}
+
+static ml_str snapshot_process(const ml_json *snap, ml_buf *b) {
+  ml_buf_reset(b);
+  ml_json_print(b, ml_json_get(snap, "process"));
+  return b->bad ? ML_NOSTR : (ml_str){b->p, b->len};
+}
+
+static const entry *recorded_snapshot(const proc *pr, uint32_t act) {
+  for (size_t i = 0; i < pr->journal_count; i++)
+    if (pr->journal[i].act == act && pr->journal[i].e.kind == ML_CALL_DATA)
+      return &pr->journal[i];
+  return NULL;
+}
+
+static ml_rc ask(ml_run *r, slice *s, const ml_ask *q, ml_answer_fn *fn) {
+  ml_rc rc = r->conf.script->ask(r->conf.script, q, fn, s);
+
+  if (rc == ML_OK)
+    r->stats.slices++;
+  return rc;
+}
+
+/* The script could not be asked at all: say so on the activity. */
+static void cannot_ask(ml_run *r, int64_t n, uint32_t no, uint32_t slice_no,
+                       ml_rc rc) {
+  proc *pr = proc_find(r, n);
+  ml_event ev = {.kind = ML_EV_DIED, .no = no, .slice = slice_no};
+
+  if (pr == NULL || pr->p == NULL)
+    return;
+  ev.text = rc == ML_LIMIT
+                ? ML_STR("what the script needs is larger than 16 MiB")
+                : rc == ML_NOT_FOUND ? ML_STR("its bundle is not known here")
+                                     : ML_STR("memory is short");
+  proc_event(r, pr, &ev);
+}
+
+/* The first time an attempt will have to be replayed, its snapshot is kept. */
+static ml_rc keep_snapshot(ml_run *r, proc *pr, slice *s,
+                           const ml_answer *a) {
+  ml_entry e = {ML_STR("data.1"), ML_CALL_DATA, {0}, {s->text.p, s->text.len}};
+
+  if (!s->first || (a->end != ML_END_WANT && a->end != ML_END_RETRY))
+    return ML_OK;
+  if (a->end == ML_END_RETRY)
+    return ML_OK;                           /* a new attempt takes its own */
+  return proc_add_entry(r, pr, s->no, &e, true);
+}
+
+static void ran(void *arg, ml_rc rc, const ml_answer *a) {
+  slice *s = arg;
+  ml_run *r = s->r;
+  proc *pr = proc_find(r, s->n);
+  ml_event ev = {.kind = ML_EV_ATTEMPTED, .no = s->no, .slice = s->slice};
+
+  if (rc == ML_AGAIN || pr == NULL || pr->p == NULL) {
+    slice_free(s);
+    return;
+  }
+  ev.answer = a;
+  if (rc == ML_LIMIT || rc == ML_NOMEM) {
+    ev.kind = ML_EV_DIED;
+    ev.text = rc == ML_LIMIT ? a->text : ML_STR("memory is short");
+    ev.at = a->at;
+  } else {
+    const ml_act *act = ml_process_act(pr->p, s->no);
+
+    if (act != NULL && act->slice == s->slice &&
+        keep_snapshot(r, pr, s, a) != ML_OK) {
+      proc_drop(r, pr, ML_NOMEM);
+      slice_free(s);
+      return;
+    }
+  }
+  proc_event(r, pr, &ev);
+  pr = proc_find(r, s->n);
+  if (pr != NULL)
+    proc_rest(r, pr);
+  slice_free(s);
+}
+
+/* The journal of one activity, as the worker wants it. */
+static ml_entry *journal_of(const proc *pr, uint32_t act, ml_arena *a,
+                            size_t *count) {
+  ml_entry *list = ml_arena_alloc(a, sizeof *list * (pr->journal_count + 1));
+  size_t n = 0;
+
+  for (size_t i = 0; list != NULL && i < pr->journal_count; i++)
+    if (pr->journal[i].act == act && pr->journal[i].e.kind != ML_CALL_DATA)
+      list[n++] = pr->journal[i].e;
+  *count = n;
+  return list;
+}
+
+static ml_rc fill_snapshot(proc *pr, slice *s, const ml_act *a, ml_ask *q,
+                           ml_arena *arena, ml_buf *data, ml_buf *process) {
+  const entry *old = a != NULL ? recorded_snapshot(pr, a->no) : NULL;
+  ml_json *snap = NULL;
+  ml_jw w;
+
+  if (old == NULL) {
+    s->first = true;
+    ml_jw_init(&w, &s->text);
+    ml_jw_obj(&w);
+    ml_jw_key(&w, "process");
+    put_process(&w, pr, a);
+    ml_jw_key(&w, "data");
+    ml_buf_reset(data);
+    ml_process_pack_data(pr->p, pr->f, data);
+    ml_jw_raw(&w, (ml_str){data->p, data->len});
+    ml_jw_end(&w);
+    ml_buf_reset(process);
+    ml_jw_init(&w, process);
+    put_process(&w, pr, a);
+    q->data = (ml_str){data->p, data->len};
+    q->process = (ml_str){process->p, process->len};
+    return s->text.bad || data->bad || process->bad ? ML_NOMEM : ML_OK;
+  }
+  if (ml_json_parse(arena, old->e.answer.p, old->e.answer.n, NULL, &snap,
+                    NULL) != ML_OK)
+    return ML_CORRUPT;
+  q->data = snapshot_data(snap, data);
+  q->process = snapshot_process(snap, process);
+  return q->data.p == NULL || q->process.p == NULL ? ML_NOMEM : ML_OK;
+}
+
+void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
+  const ml_act *a = ml_process_act(pr->p, ef->no);
+  slice *s = ml_mem_zero(sizeof *s);
+  ml_ask q = {.kind = ML_ASK_ATTEMPT};
+  ml_buf data = {0}, process = {0};
+  ml_arena arena = {0};
+  char key[ML_ID_MAX];
+  ml_rc rc = ML_NOMEM;
+
+  if (s == NULL)
+    goto fail;
+  s->r = r;
+  s->n = pr->n;
+  s->no = ef->no;
+  s->slice = ef->slice;
+  memcpy(q.bundle, pr->b->hash, sizeof q.bundle);
+  q.id = (uint64_t)pr->n;
+  q.flow = pr->f->index;
+  q.path = pr->f->activities[a->def].path;
+  q.mode = ef->mode;
+  ml_id_text(key, pr->p->id, ef->no);
+  q.key = ml_str_of(key);
+  q.settings = pr->p->settings.p != NULL ? pr->p->settings : ML_STR("{}");
+  q.now_ms = now_wall(r);
+  q.attempt = a->attempt;
+  /* is_complete has an empty journal each time, but what it read in this very
+  ** asking stays until it has answered */
+  q.journal = journal_of(pr, ef->no, &arena, &q.journal_count);
+  if (q.journal == NULL)
+    goto fail;
+  rc = fill_snapshot(pr, s, a, &q, &arena, &data, &process);
+  if (rc == ML_OK)
+    rc = ask(r, s, &q, ran);
+  if (rc == ML_OK)
+    s = NULL;                               /* the answer's now */
+fail:
+  if (s != NULL)
+    slice_free(s);
+  ml_buf_free(&data);
+  ml_buf_free(&process);
+  ml_arena_free(&arena);
+  if (rc != ML_OK)
+    cannot_ask(r, pr->n, ef->no, ef->slice, rc);
+}
+
+/* ---- conditions ---- */
+
+static void judge_failed(ml_run *r, proc *pr, const slice *s, ml_str text,
+                         ml_str at) {
+  ml_event ev = {.kind = ML_EV_MISJUDGED, .no = s->no, .slice = s->slice};
+
+  ev.text = text.p != NULL ? text : ML_STR("it could not be evaluated");
+  ev.at = at;
+  proc_event(r, pr, &ev);
+}
+
+/* The list of booleans as an array; false when it is anything else. */
+static bool read_truths(ml_arena *a, ml_str json, bool **out, size_t *count) {
+  ml_json *list = NULL;
+
+  if (ml_json_parse(a, json.p, json.n, NULL, &list, NULL) != ML_OK ||
+      list->type != ML_JARR)
+    return false;
+  *out = ml_arena_zero(a, list->count + 1u);
+  if (*out == NULL)
+    return false;
+  for (uint32_t i = 0; i < list->count; i++) {
+    if (ml_json_at(list, i)->type != ML_JBOOL)
+      return false;
+    (*out)[i] = ml_json_at(list, i)->b;
+  }
+  *count = list->count;
+  return true;
+}
+
+static void judged(void *arg, ml_rc rc, const ml_answer *a) {
+  slice *s = arg;
+  ml_run *r = s->r;
+  proc *pr = proc_find(r, s->n);
+  ml_arena arena = {0};
+  bool *truths = NULL;
+  size_t count = 0;
+
+  if (rc == ML_AGAIN || pr == NULL || pr->p == NULL) {
+    slice_free(s);
+    return;
+  }
+  if (rc != ML_OK || a->end != ML_END_RETURNED) {
+    judge_failed(r, pr, s, a->text, a->at);
+  } else if (!read_truths(&arena, a->text, &truths, &count)) {
+    judge_failed(r, pr, s, ML_STR("`when` must give true or false"), ML_NOSTR);
+  } else {
+    ml_event ev = {.kind = ML_EV_JUDGED, .no = s->no, .slice = s->slice,
+                   .truths = truths, .truth_count = count};
+
+    if (proc_event(r, pr, &ev) == ML_INVALID)
+      judge_failed(r, pr, s, ML_STR("its conditions do not fit its bundle"),
+                   ML_NOSTR);
+  }
+  pr = proc_find(r, s->n);
+  if (pr != NULL)
+    proc_rest(r, pr);
+  ml_arena_free(&arena);
+  slice_free(s);
+}
+
+void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
+  slice *s = ml_mem_zero(sizeof *s);
+  ml_ask q = {.kind = ML_ASK_JUDGE};
+  ml_buf data = {0}, process = {0};
+  ml_arena arena = {0};
+  char key[ML_ID_MAX];
+  ml_rc rc = ML_NOMEM;
+
+  if (s == NULL)
+    return;                                 /* its lease ends: asked again */
+  s->r = r;
+  s->n = pr->n;
+  s->no = ef->no;
+  s->slice = ef->slice;
+  memcpy(q.bundle, pr->b->hash, sizeof q.bundle);
+  q.id = (uint64_t)pr->n;
+  q.flow = pr->f->index;
+  q.path = ef->text;
+  ml_id_text(key, pr->p->id, ef->no);
+  q.key = ml_str_of(key);
+  q.settings = pr->p->settings.p != NULL ? pr->p->settings : ML_STR("{}");
+  q.now_ms = now_wall(r);
+  rc = fill_snapshot(pr, s, NULL, &q, &arena, &data, &process);
+  if (rc == ML_OK)
+    rc = ask(r, s, &q, judged);
+  if (rc != ML_OK) {
+    judge_failed(r, pr, s, ML_STR("it could not be asked"), ML_NOSTR);
+    slice_free(s);
+  }
+  ml_buf_free(&data);
+  ml_buf_free(&process);
+  ml_arena_free(&arena);
+}

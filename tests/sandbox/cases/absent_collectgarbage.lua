@@ -1,0 +1,5 @@
+-- expect: error
+-- the collector is not for scripts
+return function(ctx)
+  return collectgarbage("count")
+end

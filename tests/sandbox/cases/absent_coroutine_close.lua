@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no coroutine.close
+return function(ctx)
+  return coroutine.close(coroutine.create(print))
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no debug
+return function(ctx)
+  return debug.getregistry()
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no dofile
+return function(ctx)
+  return dofile("/etc/passwd")
+end

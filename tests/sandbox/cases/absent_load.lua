@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no load
+return function(ctx)
+  return load("return 1")()
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no string.dump
+return function(ctx)
+  return string.dump(function() end)
+end

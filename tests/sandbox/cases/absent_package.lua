@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no package
+return function(ctx)
+  return package.loadlib("x", "y")
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- random is seeded by the engine
+return function(ctx)
+  return math.randomseed(1)
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- there is no string.pack
+return function(ctx)
+  return string.pack("i", 1)
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- cjson is read-only
+return function(ctx)
+  require("cjson").encode = print
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- a range of all integers
+return function(ctx)
+  return table.concat({}, "", 1, math.maxinteger)
+end

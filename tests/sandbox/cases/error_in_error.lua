@@ -1,0 +1,7 @@
+-- expect: error
+-- a handler that fails
+return function(ctx)
+  local function f() error(f) end
+  xpcall(f, f)
+  error("after")
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- an error without value
+return function(ctx)
+  error()
+end

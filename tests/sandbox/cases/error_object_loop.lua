@@ -1,0 +1,5 @@
+-- expect: cpu-limit
+-- errors thrown and caught for ever
+return function(ctx)
+  while true do pcall(error, {}) end
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- a field of nil
+return function(ctx)
+  return ctx.nothing.more
+end

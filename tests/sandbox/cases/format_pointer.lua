@@ -1,0 +1,5 @@
+-- expect: error
+-- addresses are not shown
+return function(ctx)
+  return string.format("%p", {})
+end

@@ -1,0 +1,6 @@
+-- expect: cpu-limit
+-- a backward jump
+return function(ctx)
+  ::again::
+  goto again
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- a range of all integers
+return function(ctx)
+  return table.move({}, 1, math.maxinteger, 2)
+end

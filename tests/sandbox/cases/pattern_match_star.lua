@@ -1,0 +1,5 @@
+-- expect: cpu-limit
+-- greedy stars
+return function(ctx)
+  return (("a"):rep(3000)):match(".*.*.*b")
+end

@@ -1,0 +1,5 @@
+-- expect: cpu-limit
+-- require in a loop
+return function(ctx)
+  while true do pcall(require, "nothing") end
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- libraries are read-only
+return function(ctx)
+  string.upper = function() return "mine" end
+end

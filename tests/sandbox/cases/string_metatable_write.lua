@@ -1,0 +1,5 @@
+-- expect: error
+-- the strings' metatable is locked
+return function(ctx)
+  getmetatable("").__index = nil
+end

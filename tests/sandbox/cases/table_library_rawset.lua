@@ -1,0 +1,5 @@
+-- expect: error
+-- rawset cannot write a library
+return function(ctx)
+  rawset(table, "insert", nil)
+end

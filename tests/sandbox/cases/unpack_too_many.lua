@@ -1,0 +1,5 @@
+-- expect: error
+-- a range of all integers
+return function(ctx)
+  return table.unpack({}, math.mininteger, math.maxinteger)
+end

@@ -1,0 +1,590 @@
+/* test_host.c - real worker processes: results, deaths, clocks, secrets.
+** The program is its own template (see main).  Runs from the top of the tree.
+*/
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/text.h"
+#include "net/loop.h"
+#include "script/host.h"
+#include "script/jail.h"
+#include "script/template.h"
+
+#define LIAR "/liar"           /* the end of the path of the lying template */
+
+/* ---- a bench ---- */
+
+enum { LIBRARY = 5, TURNS_MS = 60000 };
+
+typedef struct bench {
+  ml_loop *loop;
+  ml_script *s;
+  ml_arena arena;
+  ml_source src[LIBRARY + 1];
+  uint8_t hash[32];
+} bench;
+
+static const char FLOW[] =
+  "local ml = require 'moonlane'\n"
+  "local function run(ctx)\n"
+  "  local what = ctx.data.q\n"
+  "  if what == 'loop' then while true do end end\n"
+  "  if what == 'long' then for i = 1, 20000000 do end return 'long' end\n"
+  "  if what == 'grow' then local t = {} for i = 1, 100000 do t[i] = { i } "
+  "end end\n"
+  "  if what == 'call' then ctx.http.get('http://x/' .. ctx.data.n) end\n"
+  "  return what .. ':' .. tostring(ctx.data.n)\n"
+  "end\n"
+  "return ml.workflow { 'w', lanes = { l = 'L' },\n"
+  "  fields = { { 'q', 'string' }, { 'n', 'integer' } },\n"
+  "  phases = { { 'one', ml.activity { 'a', lane = 'l', run = run } } } }\n";
+
+static ml_str file(bench *b, const char *name) {
+  char path[80];
+  char *text = ml_arena_alloc(&b->arena, 256 << 10);
+  FILE *f;
+  size_t n;
+
+  snprintf(path, sizeof path, "lua/moonlane/%s.lua", name);
+  f = fopen(path, "rb");
+  if (f == NULL)
+    fail_msg("%s is missing: run from the top of the tree", path);
+  n = fread(text, 1, 256 << 10, f);
+  fclose(f);
+  return (ml_str){text, n};
+}
+
+static int setup(void **state) {
+  static const char *const names[LIBRARY] = {"init", "define", "ctx", "slice",
+                                             "test"};
+  bench *b = calloc(1, sizeof *b);
+  int i;
+
+  if (b == NULL || ml_loop_new(NULL, &b->loop) != ML_OK)
+    return -1;
+  for (i = 0; i < LIBRARY; i++)
+    b->src[i] = (ml_source){
+      ml_str_of(ml_arena_printf(&b->arena, "moonlane/%s.lua", names[i])),
+      file(b, names[i])};
+  b->src[LIBRARY] = (ml_source){ML_STR("workflow.lua"), ml_str_of(FLOW)};
+  b->hash[0] = 1;
+  *state = b;
+  return 0;
+}
+
+static int teardown(void **state) {
+  bench *b = *state;
+
+  ml_host_free(b->s);
+  ml_loop_free(b->loop);
+  ml_arena_free(&b->arena);
+  free(b);
+  return 0;
+}
+
+static void begin(bench *b, ml_host_conf conf) {
+  ml_err e = {0};
+
+  conf.insecure = !ml_jail_supported(NULL);
+  if (ml_host_new(b->loop, &conf, &b->s, &e) != ML_OK)
+    fail_msg("the host did not start: %s", e.text);
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, LIBRARY + 1), ML_OK);
+}
+
+typedef struct got {
+  int n;                       /* times it was answered */
+  ml_rc rc;
+  ml_end end;
+  uint64_t id;
+  char text[200];
+} got;
+
+static int answers;            /* in all */
+
+static void on_answer(void *arg, ml_rc rc, const ml_answer *r) {
+  got *g = arg;
+
+  g->n++;
+  g->rc = rc;
+  g->end = r->end;
+  g->id = r->id;
+  snprintf(g->text, sizeof g->text, "%.*s", (int)r->text.n,
+           r->text.p != NULL ? r->text.p : "");
+  answers++;
+}
+
+/* Ask for one run; soft_ms 0: the default. */
+static void ask(bench *b, const char *q, int n, int64_t soft_ms, got *g) {
+  char data[64];
+  ml_ask a = {.kind = ML_ASK_ATTEMPT, .id = (uint64_t)n, .path = ML_STR("1.1"),
+              .mode = ML_STR("run"), .key = ML_STR("k"), .soft_ms = soft_ms};
+
+  snprintf(data, sizeof data, "{\"q\":\"%s\",\"n\":%d}", q, n);
+  a.data = ml_str_of(data);
+  memcpy(a.bundle, b->hash, 32);
+  *g = (got){0};
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, g), ML_OK);
+  assert_int_equal(g->n, 0);   /* never inside */
+}
+
+/* Turn the loop until `want` answers came. */
+static void turn_until(bench *b, int want) {
+  ml_clock *c = ml_clock_system();
+  int64_t end = c->mono_ms(c) + TURNS_MS;
+
+  while (answers < want) {
+    if (c->mono_ms(c) > end)
+      fail_msg("%d answers of %d", answers, want);
+    ml_loop_turn(b->loop, 20);
+  }
+}
+
+static void right(const got *g, const char *q, int n) {
+  char want[64];
+
+  snprintf(want, sizeof want, "%s:%d", q, n);
+  assert_int_equal(g->n, 1);
+  assert_int_equal(g->rc, ML_OK);
+  assert_int_equal(g->id, n);
+  assert_string_equal(g->text, want);
+}
+
+static ml_host_stats stats(bench *b) {
+  ml_host_stats st;
+
+  ml_host_stats_get(b->s, &st);
+  return st;
+}
+
+#define BENCH bench *b = *state; answers = 0
+
+/* ---- tests ---- */
+
+static void many_questions(void **state) {
+  enum { N = 2000 };
+  static got g[N];
+  BENCH;
+  int i;
+
+  begin(b, (ml_host_conf){.workers = 2});
+  for (i = 0; i < N; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, N);
+  for (i = 0; i < N; i++)
+    right(&g[i], "x", i);
+  assert_int_equal(stats(b).blamed, 0);
+  assert_int_equal(stats(b).waiting, 0);
+}
+
+static void killed_workers_lose_nothing(void **state) {
+  enum { N = 3000 };
+  static got g[N];
+  BENCH;
+  int i, pid, kills = 0, last = 0;
+
+  begin(b, (ml_host_conf){.workers = 2});
+  for (i = 0; i < N; i++)
+    ask(b, i % 50 == 0 ? "grow" : "x", i, 0, &g[i]);
+  while (answers < N) {
+    ml_loop_turn(b->loop, 20);
+    pid = ml_host_pid(b->s, kills % 2);
+    if (answers - last >= 100 && pid > 0 && kills < 25) {
+      last = answers;
+      kills++;
+      kill(pid, SIGKILL);
+    }
+  }
+  for (i = 0; i < N; i++)
+    right(&g[i], i % 50 == 0 ? "grow" : "x", i);
+  assert_true(kills > 5);
+  assert_true(stats(b).born > 2);
+  assert_int_equal(stats(b).blamed, 0);      /* not one was its own fault */
+}
+
+static void a_loop_gets_the_verdict_of_the_count(void **state) {
+  BENCH;
+  got g[3];
+
+  begin(b, (ml_host_conf){.workers = 2});
+  ask(b, "loop", 1, 50, &g[0]);
+  ask(b, "x", 2, 0, &g[1]);
+  turn_until(b, 2);
+  assert_int_equal(g[0].rc, ML_OK);
+  assert_int_equal(g[0].end, ML_END_CPU);
+  assert_int_equal(stats(b).counted, 1);
+  assert_int_equal(stats(b).died, 0);        /* no worker was lost over it */
+  ask(b, "long", 3, 20, &g[2]);              /* over its time, but in bounds */
+  turn_until(b, 3);
+  assert_int_equal(g[2].end, ML_END_CPU);    /* 20 M turns are more units */
+  right(&g[1], "x", 2);
+}
+
+static void three_hard_kills_are_the_limit(void **state) {
+  BENCH;
+  got g[41];
+  int i;
+  ml_host_conf conf = {.workers = 2};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 300;
+  begin(b, conf);
+  ask(b, "loop", 0, 60000, &g[0]);           /* nothing else stops it */
+  for (i = 1; i <= 40; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, 41);
+  assert_int_equal(g[0].n, 1);
+  assert_int_equal(g[0].rc, ML_LIMIT);
+  assert_non_null(strstr(g[0].text, "300 ms"));
+  for (i = 1; i <= 40; i++)
+    right(&g[i], "x", i);
+  assert_int_equal(stats(b).blamed, 3);
+  assert_int_equal(stats(b).killed_clock, 3);
+}
+
+static void what_waits_behind_a_long_slice_goes_elsewhere(void **state) {
+  BENCH;
+  got g[61];
+  int i;
+  ml_host_conf conf = {.workers = 2};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 20000;
+  begin(b, conf);
+  ask(b, "loop", 0, 60000, &g[0]);
+  for (i = 1; i <= 60; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, 60);
+  assert_int_equal(g[0].n, 0);               /* still running */
+  for (i = 1; i <= 60; i++)
+    right(&g[i], "x", i);
+  assert_true(stats(b).stolen > 0);
+  ml_host_free(b->s);
+  b->s = NULL;
+  assert_int_equal(g[0].n, 1);
+  assert_int_equal(g[0].rc, ML_AGAIN);
+}
+
+static void three_faults_are_the_limit(void **state) {
+  BENCH;
+  got g[11];
+  int i, w, fault = ml_jail_is_wide() ? SIGXCPU : SIGSEGV;   /* sanitizers
+                                                     catch the other one */
+  ml_host_conf conf = {.workers = 2};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
+  begin(b, conf);
+  ask(b, "loop", 0, 60000, &g[0]);
+  for (i = 1; i <= 10; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, 10);                         /* only the loop is left */
+  while (answers < 11) {
+    for (w = 0; w < 2; w++)
+      if (ml_host_pid(b->s, w) > 0)
+        kill(ml_host_pid(b->s, w), fault);
+    ml_loop_turn(b->loop, 50);
+    ml_loop_turn(b->loop, 50);
+  }
+  assert_int_equal(g[0].rc, ML_LIMIT);
+  assert_non_null(strstr(g[0].text, ml_jail_is_wide() ? "SIGXCPU" : "SIGSEGV"));
+  assert_int_equal(stats(b).blamed, 3);
+  for (i = 1; i <= 10; i++)
+    right(&g[i], "x", i);
+}
+
+static void a_dead_template_is_replaced(void **state) {
+  BENCH;
+  got g[300];
+  int i;
+
+  begin(b, (ml_host_conf){.workers = 2});
+  for (i = 0; i < 300; i++)
+    ask(b, "grow", i, 0, &g[i]);
+  turn_until(b, 20);
+  kill(ml_host_pid(b->s, -1), SIGKILL);
+  turn_until(b, 300);
+  for (i = 0; i < 300; i++)
+    right(&g[i], "grow", i);
+  assert_int_equal(stats(b).templates, 2);
+  assert_int_equal(stats(b).blamed, 0);
+}
+
+static void fat_workers_are_recycled(void **state) {
+  enum { N = 1000 };
+  static got g[N];
+  BENCH;
+  int i;
+
+  begin(b, (ml_host_conf){.workers = 2, .recycle_bytes = 1});
+  for (i = 0; i < N; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, N);
+  for (i = 0; i < N; i++)
+    right(&g[i], "x", i);
+  assert_true(stats(b).recycled > 0);
+}
+
+static void bundles_are_known_or_not(void **state) {
+  BENCH;
+  got g;
+  ml_ask a = {.kind = ML_ASK_ATTEMPT, .bundle = {7}};
+
+  begin(b, (ml_host_conf){.workers = 2});
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, &g), ML_NOT_FOUND);
+  assert_int_equal(b->s->bundle(b->s, b->hash, NULL, 0), ML_OK);   /* forget */
+  memcpy(a.bundle, b->hash, 32);
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, &g), ML_NOT_FOUND);
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, LIBRARY + 1), ML_OK);
+  ask(b, "x", 1, 0, &g);
+  turn_until(b, 1);
+  right(&g, "x", 1);
+}
+
+static void more_bundles_than_a_worker_keeps(void **state) {
+  enum { N = 100, ROUNDS = 2 };
+  static got g[N * ROUNDS];
+  BENCH;
+  int i, k = 0, round;
+
+  begin(b, (ml_host_conf){.workers = 2});
+  for (i = 0; i < N; i++) {
+    b->hash[1] = (uint8_t)(i + 1);
+    assert_int_equal(b->s->bundle(b->s, b->hash, b->src, LIBRARY + 1), ML_OK);
+  }
+  for (round = 0; round < ROUNDS; round++)
+    for (i = 0; i < N; i++, k++) {
+      b->hash[1] = (uint8_t)(i + 1);
+      ask(b, "x", k, 0, &g[k]);
+    }
+  turn_until(b, N * ROUNDS);
+  for (i = 0; i < N * ROUNDS; i++)
+    right(&g[i], "x", i);
+}
+
+/* ---- what a worker holds ---- */
+
+/* Does the memory of a process hold these bytes?  -1: it can't be read. */
+static int memory_holds(int pid, const char *what) {
+  char path[64], line[512];
+  unsigned long from, to;
+  size_t n = strlen(what), len = 0;
+  ssize_t r;
+  char *bytes;
+  int found = 0, fd;
+  FILE *maps;
+
+  snprintf(path, sizeof path, "/proc/%d/mem", pid);
+  fd = open(path, O_RDONLY | O_CLOEXEC);
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  maps = fopen(path, "r");
+  if (fd < 0 || maps == NULL) {
+    if (fd >= 0)
+      close(fd);
+    if (maps != NULL)
+      fclose(maps);
+    return -1;
+  }
+  while (!found && fgets(line, sizeof line, maps) != NULL) {
+    char mode[8];
+
+    if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[0] != 'r' ||
+        to - from > (128ul << 20))
+      continue;
+    bytes = malloc(to - from);
+    r = bytes != NULL ? pread(fd, bytes, to - from, (off_t)from) : 0;
+    if (r > 0) {
+      len += (size_t)r;
+      found = memmem(bytes, (size_t)r, what, n) != NULL;
+    }
+    free(bytes);
+  }
+  fclose(maps);
+  close(fd);
+  return len == 0 ? -1 : found;
+}
+
+static int open_descriptors(int pid, int *others) {
+  char path[64], link[300], to[256];
+  struct dirent *d;
+  DIR *dir;
+  int n = 0;
+  ssize_t len;
+
+  snprintf(path, sizeof path, "/proc/%d/fd", pid);
+  dir = opendir(path);
+  if (dir == NULL)
+    return -1;
+  *others = 0;
+  while ((d = readdir(dir)) != NULL) {
+    if (d->d_name[0] == '.')
+      continue;
+    snprintf(link, sizeof link, "/proc/%d/fd/%.20s", pid, d->d_name);
+    len = readlink(link, to, sizeof to - 1);
+    to[len > 0 ? len : 0] = '\0';
+    n++;
+    if (strncmp(to, "socket:", 7) != 0 &&
+        !(ml_jail_is_wide() && strcmp(d->d_name, "2") == 0))
+      ++*others;
+  }
+  closedir(dir);
+  return n;
+}
+
+static void a_worker_holds_no_secret(void **state) {
+  BENCH;
+  got g[64];
+  char canary[40] = "", path[64], byte;
+  ml_buf hex = {0};
+  uint8_t key[16];
+  int i, others = 0, n, fd, secret_fd;
+
+  ml_rand_system()->bytes(ml_rand_system(), key, sizeof key);
+  ml_text_put_hex(&hex, key, sizeof key);
+  snprintf(canary, sizeof canary, "%s", hex.p);
+  setenv("CANARY", canary, 1);               /* environment, stack, heap */
+  secret_fd = open("/dev/null", O_RDONLY);   /* not even close-on-exec */
+  begin(b, (ml_host_conf){.workers = 2});
+  for (i = 0; i < 64; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, 64);
+  assert_int_equal(memory_holds(getpid(), canary), 1);   /* the search works */
+  for (i = -1; i < 2; i++) {
+    int pid = ml_host_pid(b->s, i);
+
+    assert_true(pid > 0);
+    n = memory_holds(pid, canary);
+    if (n < 0 && geteuid() == 0)
+      fail_msg("the memory of %d cannot be read", pid);
+    assert_int_not_equal(n, 1);
+    snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    fd = open(path, O_RDONLY);
+    if (fd >= 0) {
+      assert_int_equal(read(fd, &byte, 1), 0);
+      close(fd);
+    }
+    n = open_descriptors(pid, &others);
+    if (i >= 0 && n >= 0) {
+      assert_int_equal(others, 0);
+      assert_int_equal(n, ml_jail_is_wide() ? 2 : 1);
+    }
+  }
+  close(secret_fd);
+  unsetenv("CANARY");
+  ml_buf_free(&hex);
+}
+
+/* ---- a worker that lies ---- */
+
+/* A template whose workers answer garbage; what it is told to kill, it
+** kills. */
+static int liar_main(int fd) {
+  ml_tmsg m = {.what = ML_T_READY}, in;
+  char space[256];
+
+  send(fd, &m, sizeof m, 0);
+  for (;;) {
+    struct iovec io = {&in, sizeof in};
+    struct msghdr h = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = space,
+                       .msg_controllen = sizeof space};
+    int fds[2] = {-1, -1};
+
+    if (recvmsg(fd, &h, 0) != (ssize_t)sizeof in)
+      return 0;
+    m = (ml_tmsg){.what = ML_T_DIED, .serial = in.serial, .status = SIGKILL};
+    if (in.what == ML_T_MAKE) {
+      static const char lies[] = "\x05\0\0\0\x01" "abcd\xff\xff\xff\xff";
+
+      memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof fds);
+      if (fork() == 0) {
+        char q[64];
+
+        while (read(fds[0], q, sizeof q) > 0)
+          if (write(fds[0], lies, sizeof lies - 1) < 0)
+            break;
+        _exit(0);
+      }
+      close(fds[0]);
+      close(fds[1]);
+      m.what = ML_T_BORN;
+      m.pid = 0;
+    }
+    send(fd, &m, sizeof m, 0);
+  }
+}
+
+static void a_worker_that_lies_is_killed(void **state) {
+  BENCH;
+  got g[5];
+  char self[400], dir[] = "/tmp/mlhostXXXXXX", path[64];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  int i;
+
+  assert_true(n > 0);
+  self[n] = '\0';
+  assert_non_null(mkdtemp(dir));
+  snprintf(path, sizeof path, "%s%s", dir, LIAR);
+  assert_int_equal(symlink(self, path), 0);
+  begin(b, (ml_host_conf){.workers = 2, .program = path});
+  for (i = 0; i < 5; i++)
+    ask(b, "x", i, 0, &g[i]);
+  turn_until(b, 5);
+  for (i = 0; i < 5; i++) {
+    assert_int_equal(g[i].n, 1);
+    assert_int_equal(g[i].rc, ML_LIMIT);
+    assert_non_null(strstr(g[i].text, "not well-formed"));
+  }
+  assert_true(stats(b).killed_frame >= 15);
+  unlink(path);
+  rmdir(dir);
+}
+
+static void a_program_that_is_not_there(void **state) {
+  BENCH;
+  ml_err e = {0};
+  ml_host_conf conf = {.program = "/nowhere/moonlane"};
+
+  assert_int_equal(ml_host_new(b->loop, &conf, &b->s, &e), ML_IO);
+  assert_null(b->s);
+  assert_non_null(strstr(e.text, "/nowhere/moonlane"));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest tests[] = {
+    T(many_questions), T(killed_workers_lose_nothing),
+    T(a_loop_gets_the_verdict_of_the_count), T(three_hard_kills_are_the_limit),
+    T(what_waits_behind_a_long_slice_goes_elsewhere),
+    T(three_faults_are_the_limit), T(a_dead_template_is_replaced),
+    T(fat_workers_are_recycled), T(bundles_are_known_or_not),
+    T(more_bundles_than_a_worker_keeps), T(a_worker_holds_no_secret),
+    T(a_worker_that_lies_is_killed), T(a_program_that_is_not_there),
+  };
+  const char *as = (const char *)getauxval(AT_EXECFN);
+
+  if (argc > 1 && strcmp(argv[1], ML_TEMPLATE_ARG) == 0) {
+    if (as != NULL && strlen(as) > 5 && strcmp(as + strlen(as) - 5, LIAR) == 0)
+      return liar_main(ML_TEMPLATE_FD);
+    return ml_template_main(ML_TEMPLATE_FD,
+                            argc > 2 &&
+                                strcmp(argv[2], ML_TEMPLATE_INSECURE) == 0);
+  }
+  ml_log_to(2, ML_ERROR_LEVEL);
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
