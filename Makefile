@@ -14,7 +14,6 @@ LUA   = $(wildcard lua/moonlane/*.lua)
 OBJ   = $(SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/library.o
 SIM   = $(patsubst contrib/kintone-sim/%.c,$(BUILD)/obj/kintone-sim/%.o,$(wildcard contrib/kintone-sim/*.c))
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
-SUITE = $(filter-out tests/test_%,$(wildcard tests/*.c))
 
 all: setup
 	@$(MAKE) --no-print-directory $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -39,7 +38,8 @@ $(BUILD)/obj/kintone-sim/%.o: contrib/kintone-sim/%.c
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
-$(BUILD)/tests/%: tests/%.c $(SUITE) $(BUILD)/libmoonlane.a
+$(addprefix $(BUILD)/tests/,test_store test_store_file test_store_fault): $(wildcard tests/store_suite*.c)
+$(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -MMD -MP -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS) -lcmocka
 

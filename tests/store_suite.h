@@ -1,9 +1,9 @@
 /*
 ** store_suite.h - what every store must do, whatever is behind store.h.
 **
-** A back end's test runs the suite on each way to open it (the Makefile links
-** what is named *_suite.c into every test).  Only store.h is
-** used here: no SQL, no files.
+** A back end's test runs it on each way to open that store; store_suite*.c are
+** linked into it by the Makefile.  Only store.h is used here: no SQL, no
+** files.
 */
 #ifndef TESTS_STORE_SUITE_H
 #define TESTS_STORE_SUITE_H

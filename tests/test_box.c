@@ -468,11 +468,14 @@ static void the_kill_sticks(void **state) {
 
 static void memory_ends_and_the_state_can_be_restored(void **state) {
   ml_box *b = new_box(true);
+  ml_box_limits limits = {.units = 20000000, .memory = 8 * MIB,
+                          .counting = true, .soft_ms = 60000};
   lua_State *co = ml_box_thread(b);
   ml_err e = {0};
   int n, i;
 
   (void)state;
+  ml_box_set_limits(b, &limits);
   load(b, "return function(big) local t = {} for i = 1, big do t[i] = "
           "('x'):rep(1000) .. i end return #t end");
   assert_int_equal(ml_box_freeze(b), ML_OK);
@@ -527,7 +530,7 @@ static void units_do_not_depend_on_the_mode_of_failure(void **state) {
   int n, i;
 
   (void)state;
-  load(b, "return function() local n = 0 while true do n = n + #tostring(n) "
+  load(b, "return function() local n = 0 while true do n = n + #tostring(n); "
           "('abc'):gsub('b', 'x') coroutine.wrap(function() n = n + 1 end)() end end");
   assert_int_equal(ml_box_freeze(b), ML_OK);
   assert_int_equal(ml_box_resume(b, ml_box_thread(b), 0, &n, &e), ML_BOX_CPU);

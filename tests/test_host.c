@@ -1,5 +1,5 @@
 /* test_host.c - real worker processes: results, deaths, clocks, secrets.
-** The program is its own template (see main).  Runs from the top of the tree.
+** The program is its own template (see main).
 */
 #include <dirent.h>
 #include <errno.h>
@@ -25,6 +25,7 @@
 #include "base/rand.h"
 #include "base/text.h"
 #include "net/loop.h"
+#include "run/library.h"
 #include "script/host.h"
 #include "script/jail.h"
 #include "script/template.h"
@@ -33,13 +34,13 @@
 
 /* ---- a bench ---- */
 
-enum { LIBRARY = 5, TURNS_MS = 60000 };
+enum { SOURCES = 32, TURNS_MS = 60000 };
 
 typedef struct bench {
   ml_loop *loop;
   ml_script *s;
-  ml_arena arena;
-  ml_source src[LIBRARY + 1];
+  ml_source src[SOURCES];
+  size_t src_n;
   uint8_t hash[32];
 } bench;
 
@@ -58,34 +59,15 @@ static const char FLOW[] =
   "  fields = { { 'q', 'string' }, { 'n', 'integer' } },\n"
   "  phases = { { 'one', ml.activity { 'a', lane = 'l', run = run } } } }\n";
 
-static ml_str file(bench *b, const char *name) {
-  char path[80];
-  char *text = ml_arena_alloc(&b->arena, 256 << 10);
-  FILE *f;
-  size_t n;
-
-  snprintf(path, sizeof path, "lua/moonlane/%s.lua", name);
-  f = fopen(path, "rb");
-  if (f == NULL)
-    fail_msg("%s is missing: run from the top of the tree", path);
-  n = fread(text, 1, 256 << 10, f);
-  fclose(f);
-  return (ml_str){text, n};
-}
-
 static int setup(void **state) {
-  static const char *const names[LIBRARY] = {"init", "define", "ctx", "slice",
-                                             "test"};
   bench *b = calloc(1, sizeof *b);
-  int i;
+  size_t i;
 
   if (b == NULL || ml_loop_new(NULL, &b->loop) != ML_OK)
     return -1;
-  for (i = 0; i < LIBRARY; i++)
-    b->src[i] = (ml_source){
-      ml_str_of(ml_arena_printf(&b->arena, "moonlane/%s.lua", names[i])),
-      file(b, names[i])};
-  b->src[LIBRARY] = (ml_source){ML_STR("workflow.lua"), ml_str_of(FLOW)};
+  for (i = 0; i < ml_library_count; i++)
+    b->src[b->src_n++] = ml_library[i];
+  b->src[b->src_n++] = (ml_source){ML_STR("workflow.lua"), ml_str_of(FLOW)};
   b->hash[0] = 1;
   *state = b;
   return 0;
@@ -96,7 +78,6 @@ static int teardown(void **state) {
 
   ml_host_free(b->s);
   ml_loop_free(b->loop);
-  ml_arena_free(&b->arena);
   free(b);
   return 0;
 }
@@ -107,7 +88,7 @@ static void begin(bench *b, ml_host_conf conf) {
   conf.insecure = !ml_jail_supported(NULL);
   if (ml_host_new(b->loop, &conf, &b->s, &e) != ML_OK)
     fail_msg("the host did not start: %s", e.text);
-  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, LIBRARY + 1), ML_OK);
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
 }
 
 typedef struct got {
@@ -350,7 +331,7 @@ static void bundles_are_known_or_not(void **state) {
   assert_int_equal(b->s->bundle(b->s, b->hash, NULL, 0), ML_OK);   /* forget */
   memcpy(a.bundle, b->hash, 32);
   assert_int_equal(b->s->ask(b->s, &a, on_answer, &g), ML_NOT_FOUND);
-  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, LIBRARY + 1), ML_OK);
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
   ask(b, "x", 1, 0, &g);
   turn_until(b, 1);
   right(&g, "x", 1);
@@ -365,7 +346,7 @@ static void more_bundles_than_a_worker_keeps(void **state) {
   begin(b, (ml_host_conf){.workers = 2});
   for (i = 0; i < N; i++) {
     b->hash[1] = (uint8_t)(i + 1);
-    assert_int_equal(b->s->bundle(b->s, b->hash, b->src, LIBRARY + 1), ML_OK);
+    assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
   }
   for (round = 0; round < ROUNDS; round++)
     for (i = 0; i < N; i++, k++) {

@@ -1,5 +1,5 @@
 /* test_worker.c - a worker in this process: every kind of question, the calls
-** of ctx, and what replays from a journal.  Runs from the top of the tree. */
+** of ctx, and what replays from a journal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +11,9 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "run/library.h"
+#include "script/frame.h"
 #include "script/host.h"
-#include "script/quest.h"
 #include "script/worker.h"
 
 /* ---- a bench: sources, a journal, a question ---- */
@@ -23,16 +24,13 @@ typedef struct bench {
   ml_worker *w;
   ml_arena arena;              /* of the last answer, and what tests keep */
   ml_source src[SOURCES];
-  size_t src_n, library_n;
+  size_t src_n;
   ml_entry journal[ENTRIES];
   size_t journal_n;
   ml_ask q;
   ml_answer r;
   ml_buf out;
 } bench;
-
-static const char *const library[] = {"init", "define", "ctx", "slice",
-                                      "test"};
 
 __attribute__((format(printf, 2, 3)))
 static char *keep(bench *b, const char *fmt, ...) {
@@ -63,20 +61,6 @@ static void add(bench *b, const char *name, const char *text) {
   b->src[b->src_n++] = (ml_source){ml_str_of(name), ml_str_of(text)};
 }
 
-static void add_file(bench *b, const char *module) {
-  char *path = keep(b, "lua/moonlane/%s.lua", module);
-  FILE *f = fopen(path, "rb");
-  char *text = ml_arena_alloc(&b->arena, 256 << 10);
-  size_t n;
-
-  if (f == NULL)
-    fail_msg("%s is missing: run from the top of the tree", path);
-  n = fread(text, 1, (256 << 10) - 1, f);
-  text[n] = '\0';
-  fclose(f);
-  add(b, path + strlen("lua/"), text);
-}
-
 static int setup(void **state) {
   bench *b = calloc(1, sizeof *b);
   size_t i;
@@ -84,9 +68,8 @@ static int setup(void **state) {
   if (b == NULL || ml_worker_new(&(ml_worker_conf){.counting = true}, &b->w) !=
                        ML_OK)
     return -1;
-  for (i = 0; i < sizeof library / sizeof *library; i++)
-    add_file(b, library[i]);
-  b->library_n = b->src_n;
+  for (i = 0; i < ml_library_count; i++)
+    b->src[b->src_n++] = ml_library[i];
   *state = b;
   return 0;
 }
@@ -118,7 +101,7 @@ static ml_end ask(bench *b) {
   assert_int_equal(ml_worker_handle(b->w, (ml_str){frame.p, frame.len},
                                     &b->out), ML_OK);
   ml_buf_free(&frame);
-  assert_int_equal(ml_quest_frame(b->out.p, b->out.len, &kind, &record),
+  assert_int_equal(ml_frame_next(b->out.p, b->out.len, &kind, &record),
                    (int64_t)b->out.len);
   assert_int_equal(kind, ML_ANSWER_DONE);
   assert_int_equal(ml_answer_unpack(&b->arena, record, &b->r), ML_OK);
@@ -951,7 +934,7 @@ static void a_bundle_is_asked_for(void **state) {
   ml_buf_reset(&b->out);
   assert_int_equal(ml_worker_handle(b->w, (ml_str){frame.p, frame.len},
                                     &b->out), ML_OK);
-  assert_true(ml_quest_frame(b->out.p, b->out.len, &kind, &record) > 0);
+  assert_true(ml_frame_next(b->out.p, b->out.len, &kind, &record) > 0);
   assert_int_equal(kind, ML_ANSWER_NEED);
   assert_int_equal(ml_answer_unpack_need(record, &id, got), ML_OK);
   assert_int_equal(id, 77);

@@ -8,6 +8,9 @@ local host = require "moonlane.host"
 local null = host.null
 local raise = host.raise            -- with the place in the author's file
 local S = {}                        -- what this slice rests on; see M.begin
+local members = {}                  -- ctx.data, ctx.settings, ctx.process, ctx.key
+local self_meta = { __metatable = false, __name = "ctx" }
+local self = setmetatable({}, self_meta)   -- ctx
 
 -- ---- secrets: handles that print as [secret NAME] ----
 
@@ -72,8 +75,8 @@ end
 -- ---- small checks ----
 
 local function method(f, name)
-  return host.anchor(function(self, ...)
-    if self ~= S.ctx then
+  return host.anchor(function(this, ...)
+    if this ~= self then
       raise(("write ctx:%s(...), with a colon"):format(name))
     end
     return f(...)
@@ -366,8 +369,8 @@ local function write(id, value)
   end
 end
 
-local function clear(self, id)
-  if self ~= S.members.data then raise "write ctx.data:clear(id), with a colon" end
+local function clear(data, id)
+  if data ~= members.data then raise "write ctx.data:clear(id), with a colon" end
   field_of(id)
   write(id, nil)
   host.clear(id)
@@ -377,11 +380,16 @@ clear = host.anchor(clear)
 
 local data_meta = { __metatable = false, __name = "data" }
 
+local function snapshot()
+  if S.data == nil then S.data = host.decode(S.data_text or "{}") end
+  return S.data
+end
+
 function data_meta.__index(_, id)
   local own = S.own[id]
   if own == null then return nil end
   if own ~= nil then return own end
-  local v = S.data[id]
+  local v = snapshot()[id]
   if v == nil and id == "clear" and not (S.fields and S.fields.clear) then return clear end
   if v == nil then field_of(id) end
   if v == null then return nil end
@@ -400,7 +408,7 @@ end
 
 function data_meta.__pairs()
   local all = {}
-  for k, v in pairs(S.data) do all[k] = v end
+  for k, v in pairs(snapshot()) do all[k] = v end
   for k, v in pairs(S.own) do all[k] = v end
   for k, v in pairs(all) do if v == null then all[k] = nil end end
   return pairs(all)
@@ -421,9 +429,6 @@ local function read_only(what, get)
     end }
 end
 
-local settings_meta = read_only("ctx.settings", function() return S.settings end)
-local process_meta = read_only("ctx.process", function() return S.process end)
-
 local function open_settings(json)
   local all = host.decode(json or "{}")
   for k, v in pairs(all) do
@@ -435,6 +440,16 @@ local function open_settings(json)
   end
   return all
 end
+
+members.data = setmetatable({}, data_meta)
+members.settings = setmetatable({}, read_only("ctx.settings", function()
+  if S.settings == nil then S.settings = open_settings(S.settings_text) end
+  return S.settings
+end))
+members.process = setmetatable({}, read_only("ctx.process", function()
+  if S.process == nil then S.process = host.decode(S.process_text or "{}") end
+  return S.process
+end))
 
 -- ---- the methods ----
 
@@ -579,15 +594,16 @@ ctx.retry = held("retry", function(reason, after)
              after ~= nil and duration(after, "ctx:retry, after") or -1)
 end)
 
-local ctx_meta = { __metatable = false, __name = "ctx",
-  __index = function(_, k)
-    local v = ctx[k] or S.members[k]
-    if v == nil then raise(("there is no ctx.%s"):format(tostring(k))) end
-    return v
-  end,
-  __newindex = function(_, k)
-    raise(("ctx.%s cannot be written"):format(tostring(k)))
-  end }
+function self_meta.__index(_, k)
+  local v = ctx[k]
+  if v == nil then v = members[k] end
+  if v == nil then raise(("there is no ctx.%s"):format(tostring(k))) end
+  return v
+end
+
+function self_meta.__newindex(_, k)
+  raise(("ctx.%s cannot be written"):format(tostring(k)))
+end
 
 -- ---- the start of a slice ----
 
@@ -610,22 +626,19 @@ function M.fields_of(flow)
   return all
 end
 
--- Give the ctx of this slice.  All texts are JSON, or nil for nothing.
-function M.begin(mode, fields, texts_)
+-- Give the ctx of this slice.  All texts are JSON, or nil for nothing; they are
+-- read when they are first asked for.
+function M.begin(mode, fields, texts)
   S.fields = fields
-  S.data = host.decode(texts_.data or "{}")
+  S.data_text, S.settings_text, S.process_text = texts.data, texts.settings, texts.process
+  S.data, S.settings, S.process = nil, nil, nil
   S.own = {}
-  S.settings = open_settings(texts_.settings)
-  S.process = host.decode(texts_.process or "{}")
   S.only = mode == "is_complete" and read_kinds or mode == "trigger" and every_kind or nil
   S.where = mode == "trigger" and "a trigger" or mode
   S.read_only = mode == "trigger" or mode == "when"
-  S.members = { key = texts_.key or "", data = setmetatable({}, data_meta),
-                settings = setmetatable({}, settings_meta),
-                process = setmetatable({}, process_meta) }
-  if mode == "when" then return S.members end
-  S.ctx = setmetatable({}, ctx_meta)
-  return S.ctx
+  members.key = texts.key or ""
+  return mode == "when" and { data = members.data, settings = members.settings,
+                              process = members.process } or self
 end
 
 return M

@@ -69,7 +69,9 @@ static void made_before(ml_call *c) {
 static void token_written(ml_call *c) {
   making *m = c->state;
 
-  if (c->rc == ML_EXISTS && c->has_key) {
+  bool there = ml_run_token(c->run, m->row.id) != NULL;
+
+  if (c->has_key && (c->rc == ML_EXISTS || (c->rc == ML_OK && !there))) {
     ml_call_read(c, read_key, made_before);
     return;
   }

@@ -182,7 +182,8 @@ void ml_remote_close(ml_remote *r) {
 
 typedef struct asked {
   ml_remote *r;
-  bool over;
+  int64_t since_ms;
+  bool over, late;
   ml_http_end end;
   int status;
   ml_buf body;
@@ -192,7 +193,10 @@ typedef struct asked {
 static void answered(void *arg, const ml_http_answer *answer) {
   asked *q = arg;
 
+  ml_clock *clock = ml_loop_clock(q->r->loop);
+
   q->over = true;
+  q->late = clock->mono_ms(clock) - q->since_ms >= q->r->timeout_ms;
   q->end = answer->end;
   q->status = answer->status;
   if (answer->end == ML_HTTP_COMPLETE)
@@ -252,7 +256,7 @@ static int no_answer(const asked *q) {
   if (q->end == ML_HTTP_NOT_SENT)
     return ml_out_fail(ML_EXIT_UNREACHABLE, "%s cannot be reached: %s", where,
                        q->why);
-  if (strstr(q->why, "within") != NULL)
+  if (q->late)
     return ml_out_fail(ML_EXIT_TIMEOUT, "%s: %s; it may be done or not", where,
                        q->why);
   return ml_out_fail(ML_EXIT_UNREACHABLE, "%s gave no complete answer: %s; it "
@@ -279,7 +283,8 @@ static int read_body(const asked *q, ml_arena *a, ml_json **out) {
 int ml_remote_ask(ml_remote *r, ml_arena *a, const char *method,
                   const ml_buf *path, const ml_buf *body, int *status,
                   ml_json **out) {
-  asked q = {.r = r};
+  ml_clock *clock = ml_loop_clock(r->loop);
+  asked q = {.r = r, .since_ms = clock->mono_ms(clock)};
   ml_err e = {0};
   ml_rc rc = ML_NOMEM;
   int code;

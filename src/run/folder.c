@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,11 +297,10 @@ ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fn,
     return ML_INVALID;
   }
   if (fstatat(fd, "workflow.lua", &st, AT_SYMLINK_NOFOLLOW) == 0) {
-    char *full = realpath(dir, NULL);
-    const char *slash = full != NULL ? strrchr(full, '/') : NULL;
+    char full[PATH_MAX];
+    const char *slash = realpath(dir, full) != NULL ? strrchr(full, '/') : NULL;
 
     rc = read_one(fd, slash != NULL ? slash + 1 : dir, end, &t);
-    free(full);
     return rc != ML_OK ? rc : t.any ? ML_INVALID : ML_OK;
   }
   n = sub_folders(fd, names, FILES_MAX, &t);

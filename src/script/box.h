@@ -91,7 +91,12 @@ ml_box *ml_box_of(lua_State *L);       /* the box of any of its coroutines */
 */
 lua_State *ml_box_thread(ml_box *b);
 
-/* Units and limits may be changed between slices (a verdict run counts). */
+/*
+** Limits may be changed between slices (a verdict run counts).  Memory ends
+** where the mapping made by ml_box_new ends: it was sized for the limit given
+** there.  A box made in counting mode that goes over to serve mode needs
+** ml_box_tick_start.
+*/
 void ml_box_set_limits(ml_box *b, const ml_box_limits *limits);
 
 /*
@@ -118,7 +123,8 @@ void ml_box_push_lib_env(lua_State *L);
 ** Make the table at idx read-only for scripts, in place, and the plain tables
 ** in it too (64 deep).  Its metatable is locked; pairs, next, ipairs, #,
 ** rawget, table.concat and table.unpack still read it; a metatable that it
-** had goes on to work.  Raises when a table is nested deeper.
+** had goes on to work.  Raises when a table is nested deeper: for tables of
+** host code, or inside a protected call.
 */
 void ml_box_freeze_table(lua_State *L, int idx);
 bool ml_box_is_frozen(lua_State *L, int idx);
@@ -173,6 +179,10 @@ size_t ml_box_used(const ml_box *b);       /* bytes in use */
 ** the box is killed; own nothing at the call.  Free in host code. */
 void ml_box_charge(lua_State *L, uint64_t units);
 #define ml_box_charge_bytes(L, n) ml_box_charge(L, (uint64_t)(n) / 64 + 1)
+
+/* Whether the box is killed: a binding that calls Lua through lua_pcall looks
+** after it, and raises again with ml_box_charge(L, 0). */
+bool ml_box_killed(lua_State *L);
 
 /* End the slice as ML_BOX_END; no pcall of the script catches it. */
 int ml_box_end(lua_State *L);

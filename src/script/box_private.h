@@ -52,7 +52,6 @@ extern const char ml_key_env, ml_key_lib_env, ml_key_modules, ml_key_threads,
 
 void ml_box_kill(ml_box *b, ml_box_class why);   /* raises nothing */
 int ml_box_raise(lua_State *L);                  /* raise what kills */
-bool ml_box_killed(lua_State *L);
 /* Hook a coroutine as the mode asks. */
 void ml_box_arm(ml_box *b, lua_State *co);
 const ml_box_source *ml_box_find_source(const ml_box *b, const char *name);

@@ -58,13 +58,13 @@ bool ml_convert_is_array(lua_State *L, int idx) {
 }
 
 /* The number of elements when all keys are 1..n, else -1. */
-static lua_Integer list_size(lua_State *L, int t, uint32_t most) {
+static lua_Integer list_size(lua_State *L, int t) {
   lua_Integer n = 0, top = 0;
 
   for (lua_pushnil(L); lua_next(L, t) != 0; lua_pop(L, 1)) {
     lua_Integer i;
 
-    if (!lua_isinteger(L, -2) || (i = lua_tointeger(L, -2)) < 1 || n >= most) {
+    if (!lua_isinteger(L, -2) || (i = lua_tointeger(L, -2)) < 1) {
       lua_pop(L, 2);
       return -1;
     }
@@ -88,7 +88,7 @@ int ml_convert_array(lua_State *L) {
   if (lua_getmetatable(L, 1))
     return luaL_argerror(L, 1, "a table without metatable expected");
   ml_box_charge(L, 1 + lua_rawlen(L, 1));
-  luaL_argcheck(L, list_size(L, 1, UINT32_MAX) >= 0, 1,
+  luaL_argcheck(L, list_size(L, 1) >= 0, 1,
                 "a list expected: keys 1 to n without gaps");
   ml_convert_mark_array(L, 1);
   return 1;
@@ -341,8 +341,10 @@ static ml_rc write_table(writer *w, int idx) {
   } else {
     lua_pushnil(L);
   }
-  n = list_size(L, t, w->nodes);
-  if (n > 0 || (n == 0 && marked))
+  n = list_size(L, t);
+  if (n > (lua_Integer)w->nodes)
+    rc = refuse(w, ML_LIMIT, "more than the allowed number of values");
+  else if (n > 0 || (n == 0 && marked))
     rc = write_list(w, t, n);
   else if (marked)
     rc = refuse(w, ML_INVALID, "a list must have the keys 1 to n without gaps");

@@ -28,6 +28,7 @@
 
 #include "base/log.h"
 #include "script/crew.h"
+#include "script/frame.h"
 #include "script/quest.h"
 #include "script/stock.h"
 
@@ -348,7 +349,7 @@ static bool take_all(place *p) {
   int kind;
 
   while (p->state == ALIVE) {
-    n = ml_quest_frame(p->in.p + at, p->in.len - at, &kind, &record);
+    n = ml_frame_next(p->in.p + at, p->in.len - at, &kind, &record);
     if (n <= 0 || !take(p, kind, record))
       break;
     at += (size_t)n;

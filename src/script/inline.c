@@ -1,5 +1,6 @@
 /* inline.c - a worker in this process, behind the same interface. */
 #include "script/host.h"
+#include "script/frame.h"
 #include "script/quest.h"
 #include "script/stock.h"
 #include "script/worker.h"
@@ -40,7 +41,7 @@ static ml_rc handle(inl *i, const ml_buf *frame, int *kind, ml_str *record) {
   ml_buf_reset(&i->out);
   rc = ml_worker_handle(i->w, (ml_str){frame->p, frame->len}, &i->out);
   if (rc == ML_OK && i->out.len > 0 &&
-      ml_quest_frame(i->out.p, i->out.len, kind, record) <= 0)
+      ml_frame_next(i->out.p, i->out.len, kind, record) <= 0)
     rc = ML_CORRUPT;
   return rc;
 }

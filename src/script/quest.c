@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HEAD = 5 };             /* length and kind */
+#include "script/frame.h"
 
 static ml_rc pack(ml_quest *q, const ml_ask *ask) {
   ml_buf b = {0};
@@ -52,8 +52,8 @@ ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
 ml_rc ml_quest_count(ml_quest *q) {
   ml_arena a = {0};
   ml_ask ask;
-  ml_rc rc = ml_ask_unpack(&a, q->kind, (ml_str){q->frame.p + HEAD,
-                                                 q->frame.len - HEAD}, &ask);
+  ml_rc rc = ml_ask_unpack(&a, q->kind, (ml_str){q->frame.p + ML_FRAME_HEAD,
+                                                 q->frame.len - ML_FRAME_HEAD}, &ask);
 
   if (rc == ML_OK) {
     ask.count_units = q->counted = true;
@@ -108,23 +108,4 @@ ml_quest *ml_quests_take(ml_quests *l) {
   l->n--;
   q->next = NULL;
   return q;
-}
-
-/* ---- frames ---- */
-
-int64_t ml_quest_frame(const char *p, size_t n, int *kind, ml_str *record) {
-  const unsigned char *u = (const unsigned char *)p;
-  uint32_t len;
-
-  if (n < 4)
-    return 0;
-  len = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 |
-        (uint32_t)u[3] << 24;
-  if (len < 1 || len > ML_FRAME_MAX)
-    return -1;
-  if (n - 4 < len)
-    return 0;
-  *kind = u[4];
-  *record = (ml_str){p + HEAD, len - 1};
-  return (int64_t)len + 4;
 }

@@ -40,8 +40,4 @@ void ml_quests_add(ml_quests *l, ml_quest *q);         /* at the end */
 void ml_quests_put_back(ml_quests *l, ml_quest *q);    /* by its id */
 ml_quest *ml_quests_take(ml_quests *l);                /* the first, or NULL */
 
-/* The next whole frame at p: its size, *kind and *record; 0: not yet all
-** there; -1: no frame can begin so. */
-int64_t ml_quest_frame(const char *p, size_t n, int *kind, ml_str *record);
-
 #endif

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "script/bind.h"
 #include "script/box.h"
-#include "script/quest.h"
+#include "script/frame.h"
 #include "script/stock.h"
 
 enum { BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50 };
@@ -50,6 +50,7 @@ struct ml_worker {
   bundle *bundles;
   image *images;
   ml_slice *slice;             /* the one under way: bindings look here */
+  int64_t cpu_us;              /* the thread's clock at the last look */
 };
 
 /* ---- bundles ---- */
@@ -597,12 +598,16 @@ static void put_end(ml_slice *s, image *im, ml_box_class c, int n,
   r->log_count = s->log_n;
 }
 
-static int64_t cpu_us(void) {
+/* CPU time of this worker since it was last asked for, in one slice's way:
+** what lies between two slices is next to nothing. */
+static int64_t used_us(ml_worker *w) {
   struct timespec ts;
+  int64_t before = w->cpu_us;
 
   if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) != 0)
     return 0;
-  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+  w->cpu_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+  return w->cpu_us - before;
 }
 
 static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
@@ -611,7 +616,6 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_box_limits l = limits_of(w, q);
   ml_box_class c;
   ml_err e = {0};
-  int64_t began = l.counting ? 0 : cpu_us();
   int n = 0;
 
   ml_box_restore(im->box);
@@ -625,7 +629,7 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   w->slice = NULL;
   put_end(s, im, c, n, r);
   r->units = ml_box_units(im->box);
-  r->used_us = l.counting ? 0 : cpu_us() - began;
+  r->used_us = l.counting ? 0 : used_us(w);   /* counted: nothing of the clock */
 }
 
 /* An answer that would be no frame becomes one that says so. */
@@ -686,7 +690,7 @@ ml_rc ml_worker_handle(ml_worker *w, ml_str frame, ml_buf *out) {
   int kind;
   ml_rc rc;
 
-  if (ml_quest_frame(frame.p, frame.n, &kind, &record) != (int64_t)frame.n)
+  if (ml_frame_next(frame.p, frame.n, &kind, &record) != (int64_t)frame.n)
     return ML_CORRUPT;
   rc = ml_ask_unpack(&a, (ml_ask_kind)kind, record, &q);
   if (rc == ML_OK)

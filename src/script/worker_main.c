@@ -5,12 +5,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "script/box.h"
 #include "script/jail.h"
-#include "script/quest.h"
+#include "script/frame.h"
 #include "script/template.h"
 #include "script/worker.h"
 
@@ -18,7 +18,7 @@ enum {
   READ_BYTES = 64 << 10,
   BATCH = 32,                  /* answers a write holds at most */
   BATCH_BYTES = 256 << 10,
-  BATCH_US = 1000,             /* and how old its first one may grow */
+  BATCH_MS = 1,                /* and how old its first one may grow */
   STATES = 64,
   EXIT_JAIL = 78, EXIT_FRAME = 65, EXIT_MEMORY = 71
 };
@@ -29,14 +29,13 @@ typedef struct line {
   ml_worker *w;
   ml_buf in, out;
   unsigned answers;            /* in `out` */
-  int64_t since_us;            /* when the first of them was ready */
+  int64_t since_ms;            /* when the first of them was ready */
 } line;
 
-static int64_t now_us(void) {
-  struct timespec ts;
+static int64_t now_ms(void) {
+  ml_clock *c = ml_clock_system();
 
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+  return c->mono_ms(c);
 }
 
 /* False: the core is gone. */
@@ -79,9 +78,9 @@ static int handle(line *l, ml_str frame, ml_str record) {
   if (l->out.len == before)
     return 0;
   if (l->answers++ == 0)
-    l->since_us = now_us();
+    l->since_ms = now_ms();
   else if (l->answers < BATCH && l->out.len < BATCH_BYTES &&
-           now_us() - l->since_us < BATCH_US)
+           now_ms() - l->since_ms < BATCH_MS)
     return 0;
   else if (!flush(l))
     return -1;
@@ -95,7 +94,7 @@ static int handle_all(line *l) {
   int64_t n;
   int kind, end;
 
-  while ((n = ml_quest_frame(l->in.p + at, l->in.len - at, &kind, &record)) >
+  while ((n = ml_frame_next(l->in.p + at, l->in.len - at, &kind, &record)) >
          0) {
     end = handle(l, (ml_str){l->in.p + at, (size_t)n}, record);
     if (end != 0)

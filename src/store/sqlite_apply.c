@@ -6,6 +6,7 @@
 ** batch's buffer, which outlives the step.
 */
 #include <assert.h>
+#include <string.h>
 
 #include "store/sqlite.h"
 
@@ -185,7 +186,7 @@ static ml_rc put_journal(Row *r) {
   num(r);                     /* attempt */
   num(r);                     /* place */
   hash = take(r->in, sizeof none);
-  if (hash != NULL && __builtin_memcmp(hash, none, sizeof none) == 0)
+  if (hash != NULL && memcmp(hash, none, sizeof none) == 0)
     hash = NULL;              /* not compared */
   ml_bind_blob(&r->b, hash, sizeof none);
   ms(r);                      /* at_ms */
@@ -391,7 +392,7 @@ static ml_rc put_setting(Row *r) {
   return step(r);
 }
 
-static ml_rc (*const puts_[OP_COUNT])(Row *r) = {
+static ml_rc (*const appliers[OP_COUNT])(Row *r) = {
   [OP_PROCESS] = put_process,       [OP_TASK] = put_task,
   [OP_HISTORY] = put_history,       [OP_JOURNAL] = put_journal,
   [OP_JOURNAL_DROP] = drop_journal, [OP_COMMENT] = put_comment,
@@ -410,5 +411,5 @@ ml_rc ml_apply_row(ml_conn *c, ml_unpack *ops) {
 
   if (kind == NULL || *kind < 1 || *kind >= OP_COUNT)
     return ML_CORRUPT;
-  return puts_[(unsigned char)*kind](&r);
+  return appliers[(unsigned char)*kind](&r);
 }

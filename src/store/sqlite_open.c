@@ -448,8 +448,9 @@ ml_rc ml_store_open(const ml_store_conf *conf, ml_store **out, ml_err *e) {
     rc = start_threads(s);
   if (rc != ML_OK)
     goto fail;
-  ml_log(ML_INFO, "store-open", "path", s->path, "sqlite",
-         sqlite3_libversion(), NULL);
+  if (s->threaded)           /* an engine, not a command or a simulation */
+    ml_log(ML_INFO, "store-open", "path", s->path, "sqlite",
+           sqlite3_libversion(), NULL);
   *out = s;
   return ML_OK;
 fail:

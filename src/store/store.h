@@ -11,7 +11,8 @@
 **           back with ML_OK may anything leave that rests on it.
 ** Reading   Jobs run on one reader thread (or inline) with a short read
 **           snapshot begun after the job was submitted; so a read sees every
-**           commit that was reported before.
+**           commit that was reported before.  A job has five seconds; then
+**           what it still asks is answered ML_TIMEOUT.
 ** Times     int64_t milliseconds since 1970 UTC, in names ending in _ms.
 ** Threads   open, submit, reap, close: the owner's thread.  Read functions
 **           (ml_read_*): inside a job only.

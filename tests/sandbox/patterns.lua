@@ -84,4 +84,28 @@ add("n", "abc", "", string.gsub("abc", "", "-", 0))
 add("n", "abc", "", string.gsub("abc", "", "-", -1))
 add("n", "abc", "", string.gsub("abc", "", "-", 2))
 add("number", "", "", string.find(12345, 34), string.gsub(121, 1, 3))
+
+-- patterns made up from pieces; short subjects, so that Lua comes to an end
+local pieces = {
+  "a", "b", ".", "%a", "%d", "%s", "[ab]", "[^a]", "[a-c%d]", "*", "+", "-", "?", "(", ")", "()",
+  "%1", "%2", "^", "$", "%b()", "%bab", "%f[a]", "%f[^%w]", "%", "[", "]", "%.", "[]", "[%]]", "x", "1",
+}
+local letters = { "a", "b", "c", "(", ")", "1", " ", "x", "]", "." }
+local state = 20260301
+
+local function pick(list)
+  state = (state * 1103515245 + 12345) % 2147483648
+  return list[state // 65536 % #list + 1]
+end
+
+for round = 1, 6000 do
+  local p, s = {}, {}
+  for i = 1, round % 7 + 1 do p[i] = pick(pieces) end
+  for i = 1, round % 13 do s[i] = pick(letters) end
+  p, s = table.concat(p), table.concat(s)
+  add("find", s, p, pcall(string.find, s, p, round % 5 - 2))
+  add("match", s, p, pcall(string.match, s, p))
+  add("gmatch", s, p, pcall(collect, s, p))
+  add("gsub", s, p, pcall(string.gsub, s, p, "<%0%1>", round % 4))
+end
 return table.concat(out, "\n")

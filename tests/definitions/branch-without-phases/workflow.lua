@@ -1,0 +1,6 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  phases = { { "one",
+    ml.branch { "x" } } },
+}

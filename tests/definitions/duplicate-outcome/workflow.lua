@@ -1,0 +1,10 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  lanes  = { desk = "Desk" },
+  phases = {
+    { "one",
+      ml.task { "t", lane = "desk", outcomes = { "yes", { "yes", en = "Yes" } } },
+      next = ml.finish },
+  },
+}

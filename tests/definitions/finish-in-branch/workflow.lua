@@ -1,0 +1,8 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  phases = { { "one",
+    ml.branch { "x", phases = {
+      { "p", ml.activity { "a", run = function() end }, next = ml.finish },
+    } } } },
+}

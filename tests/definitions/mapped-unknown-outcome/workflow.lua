@@ -1,0 +1,9 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  phases = {
+    { "one", ml.activity { "a", outcomes = { "skip" }, run = function() end },
+      next = { skipp = "two", skip = "two" } },
+    { "two", ml.activity { "b", run = function() end } },
+  },
+}

@@ -1,0 +1,5 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  title = "Empty",
+}

@@ -1,0 +1,9 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  lanes  = { desk = "Desk" },
+  fields = { { "f_name", "string" } },
+  phases = {
+    { "one", ml.task { "t", lane = "desk", show = { "f_nmae" } } },
+  },
+}

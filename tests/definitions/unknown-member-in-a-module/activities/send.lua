@@ -1,0 +1,6 @@
+local ml = require "moonlane"
+
+return function(label)
+  return ml.activity { label, time_out = "30s",
+    run = function() end }
+end

@@ -1,0 +1,5 @@
+local ml = require "moonlane"
+
+return ml.workflow { "small",
+  phases = { { "one", require "activities.send" "x1" } },
+}
