@@ -9,6 +9,15 @@ static const char *slug(const kit_answer *a) {
   return text_of(a->json, "type") + strlen("urn:moonlane:problem:");
 }
 
+/* The same text but for its last character. */
+static const char *other_end(const char *s) {
+  char *copy = ml_arena_dup(&kit.arena, s, strlen(s));
+
+  assert_non_null(copy);
+  copy[strlen(s) - 1] = copy[strlen(s) - 1] == 'A' ? 'B' : 'A';
+  return copy;
+}
+
 static void routing(void **state) {
   kit_answer a;
 
@@ -118,9 +127,7 @@ static void tokens_judged(void **state) {
   a = kit_ask_as(kit.admin, "GET", "/v1/me", "", NULL);
   assert_int_equal(a.status, 200);
   assert_memory_equal(text_of(a.json, "who"), "operator:", 9);
-  wrong = at("%.*sA", (int)strlen(kit.admin) - 1, kit.admin);
-  if (strcmp(wrong, kit.admin) == 0)
-    wrong = at("%.*sB", (int)strlen(kit.admin) - 1, kit.admin);
+  wrong = other_end(kit.admin);
   a = kit_ask_as(wrong, "GET", "/v1/me", "", NULL);
   assert_int_equal(a.status, 401);
   a = kit_ask_as("mlk_0123456789abcdef_x", "GET", "/v1/me", "", NULL);
@@ -382,9 +389,7 @@ static void hooks(void **state) {
   assert_int_equal(a.status, 202);
   a = kit_do("GET", "/v1/processes", NULL);
   assert_int_equal(ml_json_get(a.json, "items")->count, 1);
-  bad = at("%.*s0", (int)strlen(path) - 1, path);
-  if (strcmp(bad, path) == 0)
-    bad = at("%.*s1", (int)strlen(path) - 1, path);
+  bad = other_end(path);
   a = kit_ask_as(NULL, "POST", bad, "", "{}");
   assert_int_equal(a.status, 401);
   a = kit_ask_as(NULL, "POST", "/hooks/orders/none/x", "", "{}");

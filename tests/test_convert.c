@@ -24,7 +24,7 @@ static ml_box *value_of(const char *expression) {
   ml_err e = {0};
   ml_box *b;
   lua_State *L;
-  int n;
+  int n = 0;
 
   assert_int_equal(ml_box_new(&limits, &b), ML_OK);
   L = ml_box_lua(b);

@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "script/box.h"
 
+int luaopen_cjson_safe(lua_State *L);
+
 static char *read_file(const char *path, size_t *n) {
   FILE *f = fopen(path, "rb");
   char *text;
@@ -43,6 +45,7 @@ static char *run_stock(const char *source, size_t n) {
 
   assert_non_null(L);
   luaL_openlibs(L);
+  luaL_requiref(L, "cjson.safe", luaopen_cjson_safe, 0);
   if (luaL_loadbuffer(L, source, n, "@x.lua") != LUA_OK ||
       lua_pcall(L, 0, 1, 0) != LUA_OK)
     fail_msg("stock: %s", lua_tostring(L, -1));
@@ -57,7 +60,7 @@ static char *run_box(const char *source, size_t n) {
                           .block = (size_t)64 << 20};
   ml_err e = {0};
   ml_box *b;
-  int results;
+  int results = 0;
   char *out;
 
   assert_int_equal(ml_box_new(&limits, &b), ML_OK);
@@ -103,6 +106,11 @@ static void patterns_match_as_in_lua(void **state) {
 static void functions_give_what_lua_gives(void **state) {
   (void)state;
   compare("tests/sandbox/library.lua", 1500);
+}
+
+static void cjson_writes_what_lua_cjson_writes(void **state) {
+  (void)state;
+  compare("tests/sandbox/cjson.lua", 90);
 }
 
 /* ---- the allow-list ---- */
@@ -204,6 +212,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(patterns_match_as_in_lua),
     cmocka_unit_test(functions_give_what_lua_gives),
+    cmocka_unit_test(cjson_writes_what_lua_cjson_writes),
     cmocka_unit_test(nothing_else_is_reachable),
   };
 

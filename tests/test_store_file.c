@@ -210,9 +210,10 @@ static void bad_paths_are_told(void **state) {
   assert_rc(ml_store_open(&(ml_store_conf){.path = "/no/such/folder/x.db"}, &s,
                           NULL), ML_IO);
   assert_rc(try_open((ml_store_conf){.read_only = true}, &e), ML_NOT_FOUND);
-  snprintf(path, sizeof path, "%s", folder);
+  assert_int_equal(mkdir(path, 0700), 0);
   assert_rc(try_open((ml_store_conf){0}, &e), ML_INVALID);
   assert_non_null(strstr(e.text, "directory"));
+  assert_int_equal(rmdir(path), 0);
 }
 
 /* ---- versions ---- */

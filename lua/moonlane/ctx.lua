@@ -615,7 +615,7 @@ M.handle_of = function(v) return wire[v] end
 local read_kinds = { get = 1, head = 1, now = 1, uuid = 1, random = 1, log = 1, fail = 1,
                      retry = 1, subject = 1, state = 1, comment = 1, assign = 1 }
 local every_kind = { get = 1, head = 1, post = 1, put = 1, patch = 1, delete = 1, now = 1,
-                     uuid = 1, random = 1, log = 1 }
+                     uuid = 1, random = 1, log = 1, fail = 1, retry = 1 }
 
 -- The fields by id, from the tables that ml.workflow was given.
 function M.fields_of(flow)

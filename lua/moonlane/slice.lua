@@ -165,25 +165,11 @@ function M.rule(q)
   return "null"
 end
 
--- ---- eval, try, test ----
+-- ---- try, test ----
 
 local function shown(v)
   local text = host.try_encode(v)
   return text or host.encode(tostring(v), "result")
-end
-
--- A line of the REPL: its value as JSON, several as a list; nothing: "".
-function M.eval(q)
-  local env = host.env()
-  for k, v in pairs(host.decode(q.data or "{}")) do env[k] = v end
-  local f, why = host.compile("return " .. q.payload, "=line")
-  if not f then f, why = host.compile(q.payload, "=line") end
-  if not f then error(why, 0) end
-  local got = table.pack(f())
-  if got.n == 0 then return "" end
-  if got.n == 1 then return shown(got[1]) end
-  for i = 1, got.n do got[i] = shown(got[i]) end
-  return "[" .. table.concat(got, ",", 1, got.n) .. "]"
 end
 
 -- A file that returns function(ctx).

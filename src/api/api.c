@@ -234,21 +234,25 @@ static bool host_ok(const ml_api *a, const ml_request *q) {
 
 /* ---- path ---- */
 
-static bool decode(ml_call *c, ml_str s, bool form, ml_str *out) {
+static ml_rc decode(ml_call *c, ml_str s, bool form, ml_str *out) {
   ml_buf b = {0};
-  char *p = NULL;
-  bool ok = ml_text_unurl(&b, s, form) == ML_OK && !b.bad;
+  ml_rc rc = ml_text_unurl(&b, s, form);
+  const char *p;
 
-  if (ok) {
+  if (b.bad)
+    rc = ML_NOMEM;
+  if (rc == ML_OK) {
     *out = (ml_str){b.p != NULL ? b.p : "", b.len};
-    ok = ml_text_utf8(*out) && (b.len == 0 || memchr(b.p, '\0', b.len) == NULL);
+    if (!ml_text_utf8(*out) || memchr(out->p, '\0', out->n) != NULL)
+      rc = ML_INVALID;
   }
-  if (ok) {
+  if (rc == ML_OK) {
     p = ml_arena_dup(&c->arena, out->p, out->n);
     *out = (ml_str){p, out->n};
+    rc = p == NULL ? ML_NOMEM : ML_OK;
   }
   ml_buf_free(&b);
-  return ok && p != NULL;
+  return rc;
 }
 
 /* Does the path fit the pattern?  Parts come out still encoded. */
@@ -278,10 +282,20 @@ static bool same_method(const ml_route *r, ml_str method) {
          || (ml_str_is(method, "HEAD") && strcmp(r->method, "GET") == 0);
 }
 
+static ml_rc decode_parts(ml_call *c, const ml_str part[ML_PARTS_MAX]) {
+  ml_rc rc = ML_OK;
+
+  for (size_t j = 0; j < ML_PARTS_MAX && rc == ML_OK; j++)
+    if (part[j].p != NULL)
+      rc = decode(c, part[j], false, &c->part[j]);
+  return rc;
+}
+
 static bool find_route(ml_call *c) {
   const ml_routes *const *all;
   size_t n = ml_api_routes(&all);
   ml_str part[ML_PARTS_MAX];
+  ml_rc rc = ML_INVALID;
 
   for (size_t i = 0; i < n; i++)
     for (size_t k = 0; k < all[i]->count; k++) {
@@ -292,10 +306,10 @@ static bool find_route(ml_call *c) {
       c->route = r;
       if (!same_method(r, c->q->method))
         continue;
-      for (size_t j = 0; j < ML_PARTS_MAX; j++)
-        if (part[j].p != NULL && !decode(c, part[j], false, &c->part[j]))
-          goto none;
-      return true;
+      rc = decode_parts(c, part);
+      if (rc == ML_OK)
+        return true;
+      goto none;
     }
   if (c->route != NULL) {
     ml_call_problem(c, 405, NULL, NULL, NULL, "%s is not taken here",
@@ -303,7 +317,10 @@ static bool find_route(ml_call *c) {
     return false;
   }
 none:
-  ml_call_problem(c, 404, NULL, NULL, NULL, "there is nothing at this path");
+  if (rc == ML_NOMEM)
+    ml_call_refuse(c, rc, NULL);
+  else
+    ml_call_problem(c, 404, NULL, NULL, NULL, "there is nothing at this path");
   return false;
 }
 
@@ -385,10 +402,18 @@ static bool read_query(ml_call *c) {
   for (ml_str one = ml_shape_part(&all, '&'); one.p != NULL;
        one = ml_shape_part(&all, '&')) {
     ml_str name, value = one, raw_name = ml_shape_part(&value, '=');
+    ml_rc rc;
+
     if (one.n == 0)
       continue;
-    if (!decode(c, raw_name, true, &name)
-        || !decode(c, value.p != NULL ? value : ML_STR(""), true, &value)) {
+    rc = decode(c, raw_name, true, &name);
+    if (rc == ML_OK)
+      rc = decode(c, value.p != NULL ? value : ML_STR(""), true, &value);
+    if (rc == ML_NOMEM) {
+      ml_call_refuse(c, rc, NULL);
+      return false;
+    }
+    if (rc != ML_OK) {
       ml_call_problem(c, 400, NULL, NULL, NULL,
                       "the query is not well encoded UTF-8");
       return false;

@@ -87,10 +87,8 @@ static void put_lane(ml_jw *w, ml_str workflow, ml_str lane) {
   ml_buf_put(&b, workflow.p, workflow.n);
   ml_buf_putc(&b, '/');
   ml_buf_put(&b, lane.p, lane.n);
-  if (b.bad)
-    w->b->bad = true;
-  else
-    ml_jw_str(w, (ml_str){b.p, b.len});
+  ml_jw_str(w, b.bad ? ML_NOSTR : (ml_str){b.p, b.len});
+  w->b->bad = w->b->bad || b.bad;
   ml_buf_free(&b);
 }
 

@@ -138,10 +138,8 @@ static void put_hook_path(ml_call *c, const ml_flow *f, const ml_trigger *t) {
   ml_buf_putc(&b, '/');
   ml_text_put_url(&b, t->name);
   ml_buf_printf(&b, "/%s", whole ? token : "{token}");
-  if (b.bad)
-    c->out.bad = true;
-  else
-    ml_jw_str(&c->w, (ml_str){b.p, b.len});
+  ml_jw_str(&c->w, b.bad ? ML_NOSTR : (ml_str){b.p, b.len});
+  c->out.bad = c->out.bad || b.bad;
   ml_buf_free(&b);
 }
 

@@ -15,6 +15,8 @@ typedef struct depths {
   struct { int64_t strand; ml_str name; int depth; } all[DEPTHS_MAX];
   size_t count;
   int last_phase;
+  int branches;                  /* where the branches of the phase stand */
+  int64_t fresh;                 /* strand of a branch that has no phase yet */
 } depths;
 
 static void set_depth(depths *d, int64_t strand, ml_str name, int depth) {
@@ -39,17 +41,21 @@ static int depth_of(const depths *d, int64_t strand, ml_str name, int dflt) {
   return dflt;
 }
 
-/* A branch begins right behind its phase; an activity behind its own. */
+/* An activity begins right behind its phase.  A branch stands under the last
+** phase that was not itself the first one of a branch just begun: so branches
+** side by side line up. */
 static int place(depths *d, ml_str told, int64_t no, ml_str name) {
   if (ml_str_is(told, "phase")) {
     d->last_phase = depth_of(d, no, ML_NOSTR, 0);
+    if (no != d->fresh)
+      d->branches = d->last_phase + 1;
+    d->fresh = 0;
     return d->last_phase;
   }
   if (ml_str_is(told, "branch")) {
-    int depth = depth_of(d, -no, ML_NOSTR, d->last_phase + 1);
-
-    set_depth(d, no, ML_NOSTR, depth + 1);
-    return depth;
+    set_depth(d, no, ML_NOSTR, d->branches + 1);
+    d->fresh = no;
+    return d->branches;
   }
   if (ml_str_is(told, "joined"))
     return depth_of(d, no, ML_NOSTR, 2) - 1;

@@ -531,7 +531,11 @@ static bool is_nothing(const ml_field *f, const ml_json *v) {
     return true;
   if (f->type == ML_F_MULTI && v->type == ML_JARR && v->count == 0)
     return true;
-  return v->type == ML_JSTR && v->s.n == 0 && f->type != ML_F_JSON;
+  if (v->type != ML_JSTR || v->s.n > 0)
+    return false;
+  return f->type != ML_F_JSON && f->type != ML_F_INTEGER
+         && f->type != ML_F_NUMBER && f->type != ML_F_BOOLEAN
+         && f->type != ML_F_MULTI;
 }
 
 static ml_rc check(const judge *j) {

@@ -190,15 +190,8 @@ static int host_anchor(lua_State *L) {
   return 1;
 }
 
-/* env() -> the globals of scripts */
-static int host_env(lua_State *L) {
-  ml_box_push_env(L);
-  return 1;
-}
-
 static const luaL_Reg general[] = {
-  {"raise", host_raise}, {"anchor", host_anchor}, {"env", host_env},
-  {"placed", ml_place_placed},
+  {"raise", host_raise}, {"anchor", host_anchor}, {"placed", ml_place_placed},
   {"array", ml_convert_array}, {NULL, NULL}
 };
 

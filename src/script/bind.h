@@ -35,6 +35,7 @@ typedef struct ml_held {           /* a field that was assigned */
 /* One slice under way: the question, and what its answer gathers. */
 typedef struct ml_slice {
   const ml_ask *q;
+  ml_str line;                     /* EVAL: of the REPL */
   ml_arena arena;
   ml_buf scratch;                  /* conversions; one at a time */
   bool in_step;
@@ -90,6 +91,10 @@ ml_str ml_slice_clean(ml_arena *a, ml_str s, size_t max);
 extern const luaL_Reg ml_bind_calls[];      /* bind_call.c: the journal */
 extern const luaL_Reg ml_bind_helds[];      /* bind_held.c: data, comments, log */
 extern const luaL_Reg ml_bind_texts[];      /* bind_text.c: JSON, durations */
+
+/* eval(line, globals JSON or nil) -> text as worker.h says: a lua_CFunction
+** that is a slice of its own. */
+int ml_bind_eval(lua_State *L);
 
 /* A line that `print` wrote (ml_box_printer). */
 void ml_bind_print(void *slice, lua_State *L, ml_str line);

@@ -190,24 +190,11 @@ static int host_source(lua_State *L) {
   return 1;
 }
 
-/* compile(text, name) -> function with the globals of scripts | nil, message */
-static int host_compile(lua_State *L) {
-  ml_str t = ml_bind_text(L, 1);
-
-  ml_box_charge(L, t.n);
-  if (luaL_loadbufferx(L, t.p, t.n, luaL_optstring(L, 2, "=line"), "t") ==
-      LUA_OK)
-    return 1;                /* its globals: those of the registry, scripts' */
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
-}
-
 const luaL_Reg ml_bind_texts[] = {
   {"encode", host_encode}, {"try_encode", host_try_encode},
   {"decode", host_decode}, {"try_decode", host_try_decode},
   {"is_array", host_is_array}, {"duration", host_duration},
   {"moment", host_moment}, {"url", host_url}, {"base64", host_base64},
   {"excerpt", host_excerpt}, {"show", host_show}, {"source", host_source},
-  {"compile", host_compile}, {NULL, NULL}
+  {NULL, NULL}
 };

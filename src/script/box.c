@@ -678,9 +678,26 @@ ml_box_class ml_box_resume(ml_box *b, lua_State *co, int nargs, int *nresults,
   return slice_failed(b, co, status, e);
 }
 
+/* The compiler's message begins "name:line: ": take that off, into at. */
+static void split_message(ml_box *b, const char *name, char *at, size_t size) {
+  size_t n = strlen(name);
+  char *p = b->message + n, *end;
+  long line;
+
+  snprintf(at, size, "%s", name);
+  if (strncmp(b->message, name, n) != 0 || *p != ':')
+    return;
+  line = strtol(p + 1, &end, 10);
+  if (end == p + 1 || strncmp(end, ": ", 2) != 0)
+    return;
+  snprintf(at, size, "%s:%ld", name, line);
+  memmove(b->message, end + 2, strlen(end + 2) + 1);
+}
+
 ml_box_class ml_box_load(ml_box *b, lua_State *co, const char *name,
                          ml_err *e) {
   const ml_box_source *s = ml_box_find_source(b, name);
+  char at[sizeof e->at];
   int status;
 
   if (s == NULL) {
@@ -700,7 +717,8 @@ ml_box_class ml_box_load(ml_box *b, lua_State *co, const char *name,
   else
     take_message(b, co, "");
   lua_pop(co, 1);
-  ml_err_set(e, b->kill != ML_BOX_OK ? ML_LIMIT : ML_INVALID, name, "%s",
+  split_message(b, name, at, sizeof at);
+  ml_err_set(e, b->kill != ML_BOX_OK ? ML_LIMIT : ML_INVALID, at, "%s",
              b->message);
   return b->kill != ML_BOX_OK ? b->kill : ML_BOX_ERROR;
 }

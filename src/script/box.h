@@ -120,8 +120,8 @@ void ml_box_push_env(lua_State *L);
 void ml_box_push_lib_env(lua_State *L);
 
 /*
-** Make the table at idx read-only for scripts, in place, and the plain tables
-** in it too (64 deep).  Its metatable is locked; pairs, next, ipairs, #,
+** Make the table at idx read-only for scripts, in place, and the tables in it
+** too (64 deep; those with a metatable of their own, objects, are left).  Its metatable is locked; pairs, next, ipairs, #,
 ** rawget, table.concat and table.unpack still read it; a metatable that it
 ** had goes on to work.  Raises when a table is nested deeper: for tables of
 ** host code, or inside a protected call.

@@ -182,8 +182,10 @@ static void blame(host *h, flight *f, fall why, int status) {
   ml_answer r = {.end = ML_END_BROKE};
   ml_quest *q = f->q;
 
+  if (q == NULL)
+    return;                    /* it is being asked elsewhere */
   h->stats.blamed++;
-  if (q == NULL || ++q->deaths < DEATHS_MAX)
+  if (++q->deaths < DEATHS_MAX)
     return;
   f->q = NULL;
   limit_text(text, sizeof text, why, status, h->conf.hard_ms[q->kind]);
@@ -333,10 +335,12 @@ static bool take(place *p, int kind, ml_str record) {
   p->answers++;
   p->useful = true;
   h->respite_ms = 0;
-  if (q != NULL && rc == ML_OK)
+  if (q != NULL && rc == ML_OK) {
     answered(h, q, &r);
-  else if (q != NULL)
+  } else if (q != NULL) {
+    h->stats.answered++;
     ml_quest_end(q, rc, NULL);
+  }
   ml_arena_free(&a);
   return true;
 }
@@ -371,8 +375,10 @@ static bool drain(place *p) {
 
   for (;;) {
     to = ml_buf_room(&p->in, READ_BYTES);
-    if (to == NULL)
-      return false;            /* no memory: the worker is given up */
+    if (to == NULL) {          /* short of memory: begin anew with another */
+      fell(p, BY_NOBODY);
+      return true;
+    }
     n = read(p->line.fd, to, READ_BYTES);
     if (n <= 0)
       return n < 0 && (errno == EAGAIN || errno == EINTR);

@@ -390,8 +390,10 @@ static int plain_find(lua_State *L, const char *s, size_t n, size_t from,
                       const char *p, size_t pn) {
   const char *at;
 
-  ml_box_charge(L, 1 + (n - from) / 64 + pn / 64);
   at = pn == 0 ? s + from : memmem(s + from, n - from, p, pn);
+  /* by how far it looked: a text is searched line by line, too */
+  ml_box_charge(L, 1 + pn / 64 +
+                   (at != NULL ? (size_t)(at - s) - from : n - from) / 64);
   if (at == NULL) {
     lua_pushnil(L);
     return 1;

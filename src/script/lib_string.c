@@ -1,10 +1,11 @@
 /*
 ** lib_string.c - string: Lua's own functions where they are linear and their
 ** result is charged by the allocator; ours for format (no addresses), rep
-** (bounded) and, in lib_match.c, patterns.  No dump, pack, packsize, unpack.
+** (bounded), byte (charged) and, in lib_match.c, patterns.  No dump, pack, packsize, unpack.
 */
 #include <ctype.h>
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,38 @@ static int s_rep(lua_State *L) {
   }
   luaL_pushresultsize(&b, all);
   return 1;
+}
+
+/* ---- byte ---- */
+
+/* A position, counted from the end when negative; the least is `least`. */
+static size_t position(lua_Integer i, size_t n, size_t least) {
+  if (i > 0)
+    return (size_t)i;
+  if (i == 0 || i < -(lua_Integer)n)
+    return least;
+  return n + (size_t)i + 1;
+}
+
+/* string.byte(s [, i [, j]]) -> the bytes i to j */
+static int s_byte(lua_State *L) {
+  size_t n, from, to, i;
+  const char *s = luaL_checklstring(L, 1, &n);
+  lua_Integer first = luaL_optinteger(L, 2, 1);
+  lua_Integer last = luaL_optinteger(L, 3, first);
+
+  from = position(first, n, 1);
+  to = position(last, n, 0);
+  if (to > n)
+    to = n;
+  if (from > to)
+    return 0;
+  ml_box_charge(L, (to - from) / 8);
+  if (to - from >= INT_MAX || !lua_checkstack(L, (int)(to - from) + 1))
+    return luaL_error(L, "string slice too long");
+  for (i = from; i <= to; i++)
+    lua_pushinteger(L, (unsigned char)s[i - 1]);
+  return (int)(to - from) + 1;
 }
 
 /* ---- format ---- */
@@ -289,10 +322,10 @@ static void set_metatable(lua_State *L) {
 
 void ml_lib_string(lua_State *L) {
   static const char *const stock[] = {
-    "byte", "char", "len", "lower", "reverse", "sub", "upper", NULL,
+    "char", "len", "lower", "reverse", "sub", "upper", NULL,
   };
   static const luaL_Reg own[] = {
-    {"format", s_format}, {"rep", s_rep}, {NULL, NULL},
+    {"byte", s_byte}, {"format", s_format}, {"rep", s_rep}, {NULL, NULL},
   };
 
   lua_createtable(L, 0, 13);

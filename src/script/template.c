@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
 #include "base/rc.h"
 #include "script/jail.h"
 #include "script/worker.h"
@@ -214,6 +215,7 @@ static int hold_standard(void) {
 int ml_template_main(int fd, int insecure) {
   struct rlimit no_core = {0, 0};
   sigset_t chld;
+  uint8_t digest[32];
   tmpl t = {.fd = fd, .insecure = insecure, .pid = getpid()};
 
   setsid();                  /* a Ctrl-C at the terminal is the core's */
@@ -226,6 +228,10 @@ int ml_template_main(int fd, int insecure) {
     return 1;
   t.sigfd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
   if (t.sigfd < 0)
+    return 1;
+  /* OpenSSL opens its configuration at the first digest; in the jail it could
+  ** not, so the workers inherit it done */
+  if (ml_sha256("", 0, digest) != ML_OK)
     return 1;
   probe(&t);
   serve(&t);

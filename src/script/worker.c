@@ -16,15 +16,18 @@
 enum { BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50 };
 
 /* What was evaluated before the image was taken. */
-typedef enum image_kind { IMAGE_PLAIN, IMAGE_FLOW, IMAGE_RULES, IMAGE_TEST }
-  image_kind;
-static const char *const image_words[] = {"plain", "flow", "rules", "test"};
+typedef enum image_kind {
+  IMAGE_LINE,                  /* not even moonlane/slice.lua */
+  IMAGE_PLAIN, IMAGE_FLOW, IMAGE_RULES, IMAGE_TEST
+} image_kind;
+static const char *const image_words[] = {"line", "plain", "flow", "rules",
+                                          "test"};
 
 /* The functions of moonlane/slice.lua. */
-enum { F_PREPARE, F_DEFINE, F_ATTEMPT, F_JUDGE, F_TRIGGER, F_RULE, F_EVAL,
-       F_TRY, F_TEST_LIST, F_TEST_RUN, F_COUNT };
+enum { F_PREPARE, F_DEFINE, F_ATTEMPT, F_JUDGE, F_TRIGGER, F_RULE, F_TRY,
+       F_TEST_LIST, F_TEST_RUN, F_COUNT };
 static const char *const functions[F_COUNT] = {
-  "prepare", "define", "attempt", "judge", "trigger", "rule", "eval", "try",
+  "prepare", "define", "attempt", "judge", "trigger", "rule", "try",
   "test_list", "test_run"
 };
 
@@ -346,7 +349,7 @@ static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_box_on_print(im->box, ml_bind_print, NULL);
   ml_box_seed(im->box, im->b->hash, 32);
   w->slice = &apart;
-  c = prepare(im, &e);
+  c = im->kind != IMAGE_LINE ? prepare(im, &e) : ML_BOX_OK;
   w->slice = NULL;
   ml_slice_done(&apart);
   if (c != ML_BOX_OK) {
@@ -388,11 +391,16 @@ static void images_trim(ml_worker *w) {
   }
 }
 
+static bool is_line(const ml_ask *q) {
+  return q->kind == ML_ASK_EVAL && !ml_str_is(q->mode, "try");
+}
+
 static image_kind kind_of(const ml_ask *q) {
   switch (q->kind) {
   case ML_ASK_DEFINE:
-  case ML_ASK_EVAL:
     return IMAGE_PLAIN;
+  case ML_ASK_EVAL:
+    return is_line(q) ? IMAGE_LINE : IMAGE_PLAIN;
   case ML_ASK_RULE:
     return IMAGE_RULES;
   case ML_ASK_TEST:
@@ -448,16 +456,6 @@ static void put_arg(lua_State *co, const char *name, ml_str s) {
   lua_setfield(co, -2, name);
 }
 
-/* SEMANTICS.md 3: a snapshot in the journal wins over what is there now. */
-static ml_str data_of(const ml_ask *q) {
-  size_t i;
-
-  for (i = 0; i < q->journal_count; i++)
-    if (q->journal[i].kind == ML_CALL_DATA)
-      return q->journal[i].answer;
-  return q->data;
-}
-
 static void push_question(lua_State *co, const ml_ask *q) {
   lua_createtable(co, 0, 8);
   lua_pushinteger(co, q->flow);
@@ -466,7 +464,7 @@ static void push_question(lua_State *co, const ml_ask *q) {
   put_arg(co, "mode", q->mode);
   put_arg(co, "key", q->key);
   put_arg(co, "process", q->process);
-  put_arg(co, "data", data_of(q));
+  put_arg(co, "data", q->data);
   put_arg(co, "settings", q->settings);
   put_arg(co, "payload", q->payload);
 }
@@ -484,7 +482,7 @@ static int function_of(const ml_ask *q) {
   case ML_ASK_RULE:
     return F_RULE;
   case ML_ASK_EVAL:
-    return ml_str_is(q->mode, "try") ? F_TRY : F_EVAL;
+    return F_TRY;
   default:
     return ml_str_is(q->mode, "list") ? F_TEST_LIST : F_TEST_RUN;
   }
@@ -610,22 +608,38 @@ static int64_t used_us(ml_worker *w) {
   return w->cpu_us - before;
 }
 
+/* The function and its arguments; gives how many of those. */
+static int push_call(image *im, lua_State *co, const ml_ask *q,
+                     ml_str line) {
+  if (im->kind == IMAGE_LINE) {
+    lua_pushcfunction(co, ml_bind_eval);
+    lua_pushlstring(co, line.p != NULL ? line.p : "", line.n);
+    if (q->payload.p != NULL)
+      lua_pushlstring(co, q->payload.p, q->payload.n);
+    else
+      lua_pushnil(co);
+    return 2;
+  }
+  lua_rawgeti(co, LUA_REGISTRYINDEX, im->refs[function_of(q)]);
+  push_question(co, q);
+  return 1;
+}
+
 static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
                 ml_answer *r) {
   lua_State *co;
   ml_box_limits l = limits_of(w, q);
   ml_box_class c;
   ml_err e = {0};
-  int n = 0;
+  int n = 0, nargs;
 
   ml_box_restore(im->box);
   ml_box_set_limits(im->box, &l);
   ml_box_seed(im->box, q->key.p != NULL ? q->key.p : "", q->key.n);
   co = ml_box_thread(im->box);
-  lua_rawgeti(co, LUA_REGISTRYINDEX, im->refs[function_of(q)]);
-  push_question(co, q);
+  nargs = push_call(im, co, q, s->line);
   w->slice = s;
-  c = ml_box_resume(im->box, co, 1, &n, &e);
+  c = ml_box_resume(im->box, co, nargs, &n, &e);
   w->slice = NULL;
   put_end(s, im, c, n, r);
   r->units = ml_box_units(im->box);
@@ -646,8 +660,9 @@ static void pack(ml_buf *out, ml_answer *r) {
   ml_answer_pack(out, &small);
 }
 
-static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_buf *out) {
-  ml_slice s = {.q = q};
+static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_str line,
+                  ml_buf *out) {
+  ml_slice s = {.q = q, .line = line};
   ml_answer r = {.id = q->id, .after_ms = -1};
   image *im = image_of(w, b, q, &s, &r);
 
@@ -659,8 +674,26 @@ static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_buf *out) {
 
 /* ---- questions ---- */
 
-static ml_rc answer(ml_worker *w, const ml_ask *q, ml_buf *out) {
+/* Take the line out of the sources: each line is another, the bundle is not. */
+static ml_str take_line(ml_ask *q) {
+  ml_source *list = (ml_source *)q->sources;   /* ours, by unpacking */
+  ml_str line = ML_NOSTR;
+  size_t i, n = 0;
+
+  if (!is_line(q))
+    return line;
+  for (i = 0; i < q->source_count; i++)
+    if (ml_str_is(list[i].name, "line"))
+      line = list[i].text;
+    else
+      list[n++] = list[i];
+  q->source_count = n;
+  return line;
+}
+
+static ml_rc answer(ml_worker *w, ml_ask *q, ml_buf *out) {
   bundle *b = NULL;
+  ml_str line = take_line(q);
   ml_rc rc;
 
   if (q->kind == ML_ASK_BUNDLE) {
@@ -679,7 +712,7 @@ static ml_rc answer(ml_worker *w, const ml_ask *q, ml_buf *out) {
     return ML_OK;
   }
   if (rc == ML_OK)
-    slice(w, b, q, out);
+    slice(w, b, q, line, out);
   return rc;
 }
 

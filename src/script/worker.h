@@ -17,10 +17,12 @@
 **   RULE     path: file of rules in the bundle ("rules.lua" when none);
 **            payload {"type":..., "payload":...}; text {"rule":i,"to":..,
 **            "data":{..}} or null
-**   EVAL     mode "" : payload is a line of Lua, data a JSON object of
-**            globals; text: the value as JSON (one that has none: its tostring
-**            as a JSON text), several as a list, "" for none.  Mode "try": path
-**            is a file that returns function(ctx), run like an activity
+**   EVAL     mode "" : a line of Lua, the source called "line"; payload: a
+**            JSON object of globals.  Text: the value as JSON (one that has
+**            none: its tostring as a JSON text), several as a list, "" for
+**            none.  Without other sources there is no library to require.
+**            Mode "try": path is a file of the sources that returns
+**            function(ctx), run like an activity; text: its value, as above
 **   TEST     mode "list": text is a JSON list of names; "run": path is the
 **            number of the test, its journal holds the operations
 **            (lua/moonlane/test.lua says what they look like)

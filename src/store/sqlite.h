@@ -73,16 +73,16 @@ typedef struct ml_sql_text {
 extern const ml_sql_text ml_sql_texts[SQL_COUNT];
 
 /* A connection and its statements, each prepared when first used and kept. */
-typedef struct ml_conn {
+typedef struct ml_link {
   sqlite3 *db;
   sqlite3_stmt *st[SQL_COUNT];
-} ml_conn;
+} ml_link;
 
 /* NULL: *rc says why. */
-sqlite3_stmt *ml_conn_stmt(ml_conn *c, ml_sql id, ml_rc *rc);
+sqlite3_stmt *ml_link_stmt(ml_link *c, ml_sql id, ml_rc *rc);
 /* A statement without parameters and rows: step, reset.  SQLite's code. */
-int ml_conn_run(ml_conn *c, ml_sql id);
-void ml_conn_close(ml_conn *c);
+int ml_link_run(ml_link *c, ml_sql id);
+void ml_link_close(ml_link *c);
 
 /* What an SQLite code means for whoever asked.  For a COMMIT, see commit() in
 ** sqlite_write.c: there the same code may mean "unknown". */
@@ -94,10 +94,10 @@ typedef struct ml_bind {
   int i;              /* last one bound */
   int rc;             /* first SQLite error */
 } ml_bind;
-void ml_bind_i64(ml_bind *b, int64_t v);
-void ml_bind_opt(ml_bind *b, int64_t v);             /* 0: NULL */
-void ml_bind_text(ml_bind *b, ml_str s);             /* none: NULL; borrowed */
-void ml_bind_blob(ml_bind *b, const void *p, size_t n);
+void ml_sql_i64(ml_bind *b, int64_t v);
+void ml_sql_opt(ml_bind *b, int64_t v);             /* 0: NULL */
+void ml_sql_str(ml_bind *b, ml_str s);             /* none: NULL; borrowed */
+void ml_sql_blob(ml_bind *b, const void *p, size_t n);
 
 typedef struct ml_cols {
   sqlite3_stmt *st;
@@ -123,7 +123,7 @@ extern const uint32_t ml_migration_count;
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
 ** its own.  With path and something to migrate, FILE.before-N is made first
-** through the same VFS.  *now: the version found.
+** through the same VFS.
 */
 ml_rc ml_migrate(sqlite3 *db, const char *path, const char *vfs,
                  const ml_migration *list, uint32_t count, ml_err *e);
@@ -180,7 +180,7 @@ struct ml_batch {
 void ml_batch_seal(ml_batch *b);
 /* Write the next row of *ops.  ML_STALE, ML_EXISTS, ML_INVALID and ML_LIMIT
 ** concern its unit alone; all else the whole transaction. */
-ml_rc ml_apply_row(ml_conn *c, ml_unpack *ops);
+ml_rc ml_apply_row(ml_link *c, ml_unpack *ops);
 
 /* Version of a packed history row: its first byte. */
 #define ML_PACK_VERSION 1
@@ -218,7 +218,7 @@ struct ml_store {
   int64_t page_size;
   int lock_fd;            /* -1: none */
   int64_t boot;
-  ml_conn writer, reader; /* reader.db is NULL when they are one */
+  ml_link writer, reader; /* reader.db is NULL when they are one */
   ml_store_counts counts;
   /* the owner's */
   int64_t last_n;
@@ -240,7 +240,7 @@ struct ml_store {
 };
 
 /* The connection that reads use. */
-ml_conn *ml_store_reader(ml_store *s);
+ml_link *ml_store_reader(ml_store *s);
 
 /* sqlite_write.c */
 void ml_writer_init(ml_store *s);                    /* hooks; before use */
@@ -249,12 +249,13 @@ void *ml_writer_main(void *store);
 void ml_writer_leave(ml_store *s);                   /* last checkpoint */
 /* sqlite_read.c */
 void *ml_reader_main(void *store);
-/* Hand finished jobs back to the owner (any thread). */
+void ml_read_done(ml_store *s, ml_job *job);         /* reaped: tell, free */
+/* sqlite_jobs.c: hand finished jobs back to the owner (any thread). */
 void ml_store_finished(ml_store *s, ml_jobs *jobs);
 
 struct ml_read {
   ml_store *s;
-  ml_conn *c;
+  ml_link *c;
   ml_rc rc;               /* not ML_OK: no snapshot could be had */
   int64_t until_ms;       /* monotonic */
 };

@@ -12,7 +12,7 @@
 
 /* A statement with what it is fed from. */
 typedef struct Row {
-  ml_conn *c;
+  ml_link *c;
   ml_unpack *in;
   ml_bind b;
 } Row;
@@ -20,7 +20,7 @@ typedef struct Row {
 static ml_rc begin(Row *r, ml_sql id) {
   ml_rc rc;
 
-  r->b = (ml_bind){ml_conn_stmt(r->c, id, &rc), 0, SQLITE_OK};
+  r->b = (ml_bind){ml_link_stmt(r->c, id, &rc), 0, SQLITE_OK};
   return rc;
 }
 
@@ -42,16 +42,16 @@ static ml_rc step(Row *r) {
 }
 
 /* Fields that go from the buffer into the statement as they are. */
-static void num(Row *r) { ml_bind_i64(&r->b, (int64_t)ml_unpack_u64(r->in)); }
-static void opt_num(Row *r) { ml_bind_opt(&r->b, (int64_t)ml_unpack_u64(r->in)); }
-static void ms(Row *r) { ml_bind_i64(&r->b, ml_unpack_i64(r->in)); }
-static void opt(Row *r) { ml_bind_opt(&r->b, ml_unpack_i64(r->in)); }
-static void text(Row *r) { ml_bind_text(&r->b, ml_unpack_str(r->in)); }
+static void num(Row *r) { ml_sql_i64(&r->b, (int64_t)ml_unpack_u64(r->in)); }
+static void opt_num(Row *r) { ml_sql_opt(&r->b, (int64_t)ml_unpack_u64(r->in)); }
+static void ms(Row *r) { ml_sql_i64(&r->b, ml_unpack_i64(r->in)); }
+static void opt(Row *r) { ml_sql_opt(&r->b, ml_unpack_i64(r->in)); }
+static void text(Row *r) { ml_sql_str(&r->b, ml_unpack_str(r->in)); }
 
 static void blob(Row *r) {
   ml_str s = ml_unpack_str(r->in);
 
-  ml_bind_blob(&r->b, s.p, s.n);
+  ml_sql_blob(&r->b, s.p, s.n);
 }
 
 static const char *take(ml_unpack *in, size_t n) {
@@ -66,7 +66,7 @@ static const char *take(ml_unpack *in, size_t n) {
 }
 
 static void bytes(Row *r, size_t n) {
-  ml_bind_blob(&r->b, take(r->in, n), n);
+  ml_sql_blob(&r->b, take(r->in, n), n);
 }
 
 /* A negative moment is the end of a lease: two columns, so that both kinds
@@ -74,8 +74,8 @@ static void bytes(Row *r, size_t n) {
 static void due(Row *r) {
   int64_t v = ml_unpack_i64(r->in);
 
-  ml_bind_opt(&r->b, v < 0 ? -v : v);
-  ml_bind_i64(&r->b, v < 0);
+  ml_sql_opt(&r->b, v < 0 ? -v : v);
+  ml_sql_i64(&r->b, v < 0);
 }
 
 static void process_fields(Row *r) {
@@ -112,7 +112,7 @@ static ml_rc update_process(Row *r, ml_sql id, uint64_t seq_was, int *changed) {
   if (rc != ML_OK)
     return rc;
   process_fields(r);
-  ml_bind_i64(&r->b, (int64_t)seq_was);
+  ml_sql_i64(&r->b, (int64_t)seq_was);
   rc = step(r);
   *changed = rc == ML_OK ? sqlite3_changes(r->c->db) : 0;
   return rc;
@@ -188,7 +188,7 @@ static ml_rc put_journal(Row *r) {
   hash = take(r->in, sizeof none);
   if (hash != NULL && memcmp(hash, none, sizeof none) == 0)
     hash = NULL;              /* not compared */
-  ml_bind_blob(&r->b, hash, sizeof none);
+  ml_sql_blob(&r->b, hash, sizeof none);
   ms(r);                      /* at_ms */
   text(r);                    /* answer */
   return step(r);
@@ -261,7 +261,7 @@ static ml_rc expire_keys(Row *r) {
   if (rc != ML_OK)
     return rc;
   ms(r);                      /* at_ms, before */
-  ml_bind_i64(&r->b, ML_STORE_EXPIRE_MAX);
+  ml_sql_i64(&r->b, ML_STORE_EXPIRE_MAX);
   return step(r);
 }
 
@@ -383,11 +383,11 @@ static ml_rc put_setting(Row *r) {
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_text(&r->b, workflow);
-  ml_bind_text(&r->b, key);
+  ml_sql_str(&r->b, workflow);
+  ml_sql_str(&r->b, key);
   if (value.p != NULL) {
-    ml_bind_blob(&r->b, value.p, value.n);
-    ml_bind_i64(&r->b, secret);
+    ml_sql_blob(&r->b, value.p, value.n);
+    ml_sql_i64(&r->b, secret);
   }
   return step(r);
 }
@@ -405,7 +405,7 @@ static ml_rc (*const appliers[OP_COUNT])(Row *r) = {
   [OP_TOKEN_DROP] = drop_token,     [OP_SETTING] = put_setting,
 };
 
-ml_rc ml_apply_row(ml_conn *c, ml_unpack *ops) {
+ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {
   const char *kind = take(ops, 1);
   Row r = {c, ops, {NULL, 0, SQLITE_OK}};
 

@@ -11,7 +11,6 @@
 ** The first one's number is the row's key; the others count on from it.
 */
 #include <assert.h>
-#include <string.h>
 
 #include "store/sqlite.h"
 

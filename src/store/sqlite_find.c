@@ -72,16 +72,16 @@ static ml_rc due_begin(ml_read *r, Due *d, int64_t sign, ml_due_item after,
   d->sign = sign;
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&d->b, from);
-  ml_bind_i64(&d->b, until);
-  ml_bind_i64(&d->b, (int64_t)limit);
+  ml_sql_i64(&d->b, from);
+  ml_sql_i64(&d->b, until);
+  ml_sql_i64(&d->b, (int64_t)limit);
   if (from > 0 && from <= until) {
     rc = ml_read_begin(r, sign > 0 ? SQL_DUE_AT : SQL_LEASES_AT, &d->at);
     if (rc != ML_OK)
       return rc;
-    ml_bind_i64(&d->at, from);
-    ml_bind_i64(&d->at, after.n);
-    ml_bind_i64(&d->at, (int64_t)limit);
+    ml_sql_i64(&d->at, from);
+    ml_sql_i64(&d->at, after.n);
+    ml_sql_i64(&d->at, (int64_t)limit);
   }
   return due_next(r, d);
 }
@@ -164,16 +164,16 @@ static ml_rc process_begin(ml_read *r, const ml_find_process *f, ml_bind *b) {
   if (rc != ML_OK)
     return rc;
   if (id == SQL_FIND_PARENT)
-    ml_bind_i64(b, f->parent_n);
+    ml_sql_i64(b, f->parent_n);
   else if (id == SQL_FIND_RUN)
-    ml_bind_i64(b, f->run);
+    ml_sql_i64(b, f->run);
   else if (id == SQL_FIND_ASSIGNED)
-    ml_bind_text(b, f->assigned_to);
+    ml_sql_str(b, f->assigned_to);
   else if (id == SQL_FIND_STATE)
-    ml_bind_text(b, f->state);
+    ml_sql_str(b, f->state);
   else if (id == SQL_FIND_OPEN_OF)
-    ml_bind_i64(b, f->workflow);
-  ml_bind_i64(b, f->before_n > 0 ? f->before_n : INT64_MAX);
+    ml_sql_i64(b, f->workflow);
+  ml_sql_i64(b, f->before_n > 0 ? f->before_n : INT64_MAX);
   return ml_sqlite_rc(b->rc);
 }
 
@@ -339,13 +339,13 @@ static ml_rc task_begin(ml_read *r, const ml_find_task *f, ml_sql id,
   if (rc != ML_OK)
     return rc;
   if (lane != NULL)
-    ml_bind_i64(b, *lane);
+    ml_sql_i64(b, *lane);
   if (user != NULL)
-    ml_bind_text(b, *user);
-  ml_bind_i64(b, f->after_n);
-  ml_bind_i64(b, f->after_no);
+    ml_sql_str(b, *user);
+  ml_sql_i64(b, f->after_n);
+  ml_sql_i64(b, f->after_no);
   if (limited)
-    ml_bind_i64(b, (int64_t)f->limit);
+    ml_sql_i64(b, (int64_t)f->limit);
   return ML_OK;
 }
 
@@ -426,8 +426,8 @@ static ml_rc task_get(ml_read *r, ml_arena *a, Key k, ml_row_task *out) {
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, k.n);
-  ml_bind_i64(&b, k.no);
+  ml_sql_i64(&b, k.n);
+  ml_sql_i64(&b, k.no);
   return ml_read_one(r, a, &b, get_task, out);
 }
 
@@ -465,7 +465,7 @@ ml_rc ml_read_tasks_of(ml_read *r, ml_arena *a, int64_t n, ml_row_task **out,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
+  ml_sql_i64(&b, n);
   return ml_read_list(r, a, &b, sizeof **out, 0, get_task, out, count);
 }
 

@@ -5,7 +5,6 @@
 ** number begins with the pack that may hold the next one and skips what comes
 ** before it.
 */
-#include <string.h>
 
 #include "store/sqlite.h"
 
@@ -97,8 +96,8 @@ static ml_rc first_pack(ml_read *r, int64_t n, uint64_t after, int64_t *seq) {
   rc = ml_read_begin(r, SQL_HISTORY_FROM, &b);
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
-  ml_bind_i64(&b, (int64_t)after + 1);
+  ml_sql_i64(&b, n);
+  ml_sql_i64(&b, (int64_t)after + 1);
   rc = ml_read_one(r, NULL, &b, get_seq, seq);
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }
@@ -114,8 +113,8 @@ ml_rc ml_read_history(ml_read *r, ml_arena *a, int64_t n, uint64_t after_seq,
     rc = ml_read_begin(r, SQL_HISTORY_AFTER, &b);
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
-  ml_bind_i64(&b, from);
+  ml_sql_i64(&b, n);
+  ml_sql_i64(&b, from);
   rc = ml_sqlite_rc(b.rc);
   while (rc == ML_OK && l.count < l.limit) {
     int code = sqlite3_step(b.st);

@@ -142,7 +142,7 @@ static ml_rc create(const char *path, ml_err *e) {
                          "flushed: %s", path, strerror(errno));
 }
 
-static ml_rc connect_to(ml_conn *c, const char *path, int flags,
+static ml_rc connect_to(ml_link *c, const char *path, int flags,
                         const char *vfs, ml_err *e) {
   int rc = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX |
                                              SQLITE_OPEN_EXRESCODE, vfs);
@@ -267,9 +267,9 @@ static ml_rc settle_log(ml_store *s, const ml_store_conf *conf, ml_err *e) {
 /* ---- opening ---- */
 
 static ml_rc last_number(ml_store *s) {
-  ml_conn *c = ml_store_reader(s);
+  ml_link *c = ml_store_reader(s);
   ml_rc rc;
-  sqlite3_stmt *st = ml_conn_stmt(c, SQL_LAST_N, &rc);
+  sqlite3_stmt *st = ml_link_stmt(c, SQL_LAST_N, &rc);
 
   if (st == NULL)
     return rc;
@@ -281,12 +281,12 @@ static ml_rc last_number(ml_store *s) {
 /* The first act after a start: a synced commit, so that what is read from now
 ** on is on disk. */
 static ml_rc write_boot(ml_store *s, ml_err *e) {
-  int code = ml_conn_run(&s->writer, SQL_BEGIN);
+  int code = ml_link_run(&s->writer, SQL_BEGIN);
   ml_rc rc = ML_OK;
   sqlite3_stmt *st = NULL;
 
   if (code == SQLITE_OK) {
-    st = ml_conn_stmt(&s->writer, SQL_BOOT, &rc);
+    st = ml_link_stmt(&s->writer, SQL_BOOT, &rc);
     if (st != NULL) {
       sqlite3_bind_int64(st, 1, s->clock->wall_ms(s->clock));
       sqlite3_step(st);
@@ -294,13 +294,13 @@ static ml_rc write_boot(ml_store *s, ml_err *e) {
     }
   }
   if (code == SQLITE_OK && rc == ML_OK)
-    code = ml_conn_run(&s->writer, SQL_COMMIT);
+    code = ml_link_run(&s->writer, SQL_COMMIT);
   if (code == SQLITE_OK && rc == ML_OK) {
     s->boot = sqlite3_last_insert_rowid(s->writer.db);
     return ML_OK;
   }
   if (!sqlite3_get_autocommit(s->writer.db))
-    ml_conn_run(&s->writer, SQL_ROLLBACK);
+    ml_link_run(&s->writer, SQL_ROLLBACK);
   return ml_err_set(e, rc != ML_OK ? rc : ml_sqlite_rc(code), NULL,
                     "the record of this start cannot be written: %s",
                     sqlite3_errstr(code));
@@ -485,9 +485,9 @@ void ml_store_close(ml_store *s) {
     ml_store_wait(s);
     stop_threads(s);
   }
-  ml_conn_close(&s->reader);
+  ml_link_close(&s->reader);
   ml_writer_leave(s);
-  ml_conn_close(&s->writer);
+  ml_link_close(&s->writer);
   if (s->lock_fd >= 0)
     close(s->lock_fd);
   if (s->mu_made) {
@@ -502,7 +502,7 @@ void ml_store_close(ml_store *s) {
 
 /* ---- small things ---- */
 
-ml_conn *ml_store_reader(ml_store *s) {
+ml_link *ml_store_reader(ml_store *s) {
   return s->reader.db != NULL ? &s->reader : &s->writer;
 }
 
@@ -512,10 +512,6 @@ int64_t ml_store_boot(const ml_store *s) {
 
 int64_t ml_store_last_n(const ml_store *s) {
   return s->last_n;
-}
-
-size_t ml_store_pending(const ml_store *s) {
-  return s->batches_out;
 }
 
 void ml_store_stats_get(const ml_store *s, ml_store_stats *out) {
@@ -532,45 +528,4 @@ void ml_store_stats_get(const ml_store *s, ml_store_stats *out) {
   GET(db_bytes);
   GET(reads);
 #undef GET
-}
-
-void ml_store_finished(ml_store *s, ml_jobs *jobs) {
-  bool first;
-  ml_job *j;
-
-  pthread_mutex_lock(&s->mu);
-  first = s->done.head == NULL;
-  while ((j = ml_jobs_take(jobs)) != NULL)
-    ml_jobs_put(&s->done, j);
-  pthread_cond_signal(&s->to_owner);
-  pthread_mutex_unlock(&s->mu);
-  if (first && s->notify != NULL)
-    s->notify(s->notify_arg);
-}
-
-void ml_store_submit(ml_store *s, ml_batch *b, ml_batch_fn *done, void *arg) {
-  if (b == NULL) {               /* there was not even memory for a batch */
-    if (done != NULL)
-      done(arg, NULL, ML_NOMEM);
-    return;
-  }
-  ml_batch_seal(b);
-  b->done = done;
-  b->arg = arg;
-  b->rc = ML_OK;
-  s->batches_out++;
-  if (s->read_only) {
-    ml_jobs one = {NULL, NULL};
-
-    b->rc = ML_REFUSED;
-    ml_jobs_put(&one, &b->job);
-    ml_store_finished(s, &one);
-  } else if (!s->threaded) {
-    ml_writer_run(s, b);
-  } else {
-    pthread_mutex_lock(&s->mu);
-    ml_jobs_put(&s->writes, &b->job);
-    pthread_cond_signal(&s->to_write);
-    pthread_mutex_unlock(&s->mu);
-  }
 }

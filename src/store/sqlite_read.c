@@ -31,12 +31,12 @@ static void run_job(ml_store *s, Job *j) {
   ml_read r = {s, ml_store_reader(s), ML_OK,
                s->clock->mono_ms(s->clock) + ML_STORE_READ_MS};
 
-  r.rc = ml_sqlite_rc(ml_conn_run(r.c, SQL_BEGIN_READ));
+  r.rc = ml_sqlite_rc(ml_link_run(r.c, SQL_BEGIN_READ));
   sqlite3_progress_handler(r.c->db, 20000, is_late, &r);
   j->work(j->arg, &r);
   sqlite3_progress_handler(r.c->db, 0, NULL, NULL);
   if (!sqlite3_get_autocommit(r.c->db))
-    ml_conn_run(r.c, SQL_ROLLBACK);      /* it only read */
+    ml_link_run(r.c, SQL_ROLLBACK);      /* it only read */
   atomic_fetch_add_explicit(&s->counts.reads, 1, memory_order_relaxed);
 }
 
@@ -99,50 +99,14 @@ ml_rc ml_store_read(ml_store *s, ml_read_fn *work, ml_read_done_fn *done,
   return ML_OK;
 }
 
-/* A job that came back: tell its owner. */
-static void read_done(ml_store *s, Job *j) {
+void ml_read_done(ml_store *s, ml_job *job) {
+  Job *j = (Job *)job;
   Job mine = *j;
 
   ml_mem_free(j);
   s->reads_out--;
   if (mine.done != NULL)
     mine.done(mine.arg);
-}
-
-static void batch_done(ml_store *s, ml_batch *b) {
-  s->batches_out--;
-  if (b->rc == ML_OK && b->last_n > s->last_n)
-    s->last_n = b->last_n;
-  if (b->done != NULL)
-    b->done(b->arg, b, b->rc);
-}
-
-void ml_store_reap(ml_store *s) {
-  for (;;) {
-    ml_job *j;
-
-    pthread_mutex_lock(&s->mu);
-    j = ml_jobs_take(&s->done);
-    pthread_mutex_unlock(&s->mu);
-    if (j == NULL)
-      return;
-    if (j->is_read)
-      read_done(s, (Job *)j);
-    else
-      batch_done(s, (ml_batch *)j);
-  }
-}
-
-void ml_store_wait(ml_store *s) {
-  for (;;) {
-    ml_store_reap(s);
-    if (s->batches_out == 0 && s->reads_out == 0)
-      return;
-    pthread_mutex_lock(&s->mu);
-    while (s->done.head == NULL)
-      pthread_cond_wait(&s->to_owner, &s->mu);
-    pthread_mutex_unlock(&s->mu);
-  }
 }
 
 /* ---- statements and rows ---- */
@@ -154,7 +118,7 @@ ml_rc ml_read_begin(ml_read *r, ml_sql id, ml_bind *b) {
   if (rc == ML_OK && is_late(r))
     rc = ML_TIMEOUT;
   if (rc == ML_OK)
-    b->st = ml_conn_stmt(r->c, id, &rc);
+    b->st = ml_link_stmt(r->c, id, &rc);
   return rc;
 }
 
@@ -279,7 +243,7 @@ ml_rc ml_read_process(ml_read *r, ml_arena *a, int64_t n,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
+  ml_sql_i64(&b, n);
   return ml_read_one(r, a, &b, get_process, out);
 }
 
@@ -319,9 +283,9 @@ ml_rc ml_read_journal(ml_read *r, ml_arena *a, int64_t n, uint32_t act,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
+  ml_sql_i64(&b, n);
   if (act != 0)
-    ml_bind_i64(&b, act);
+    ml_sql_i64(&b, act);
   rc = ml_read_list(r, a, &b, sizeof **out, 0, get_journal, out, count);
   if (rc == ML_OK && *count > 1)
     qsort(*out, *count, sizeof **out, by_place);
@@ -346,8 +310,8 @@ ml_rc ml_read_comments(ml_read *r, ml_arena *a, int64_t n, uint32_t after_no,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
-  ml_bind_i64(&b, after_no);
+  ml_sql_i64(&b, n);
+  ml_sql_i64(&b, after_no);
   return ml_read_list(r, a, &b, sizeof **out, limit, get_comment, out, count);
 }
 
@@ -361,7 +325,7 @@ ml_rc ml_read_comment_last(ml_read *r, int64_t n, uint32_t *no) {
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
+  ml_sql_i64(&b, n);
   return ml_read_one(r, NULL, &b, get_no, no);
 }
 
@@ -382,7 +346,7 @@ ml_rc ml_read_mail(ml_read *r, ml_arena *a, int64_t n, ml_row_mail **out,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, n);
+  ml_sql_i64(&b, n);
   return ml_read_list(r, a, &b, sizeof **out, 0, get_mail, out, count);
 }
 
@@ -404,6 +368,6 @@ ml_rc ml_read_key(ml_read *r, ml_arena *a, const uint8_t key[16],
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_blob(&b, key, 16);
+  ml_sql_blob(&b, key, 16);
   return ml_read_one(r, a, &b, get_key, out);
 }

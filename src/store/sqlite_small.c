@@ -39,7 +39,7 @@ ml_rc ml_read_bundle(ml_read *r, ml_arena *a, uint32_t no,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_i64(&b, no);
+  ml_sql_i64(&b, no);
   return ml_read_one(r, a, &b, get_whole_bundle, out);
 }
 
@@ -83,9 +83,9 @@ ml_rc ml_read_occurrence(ml_read *r, ml_str workflow, ml_str trigger,
 
   if (rc != ML_OK)
     return rc;
-  ml_bind_text(&b, workflow);
-  ml_bind_text(&b, trigger);
-  ml_bind_text(&b, identity);
+  ml_sql_str(&b, workflow);
+  ml_sql_str(&b, trigger);
+  ml_sql_str(&b, identity);
   return ml_read_one(r, NULL, &b, get_i64, n);
 }
 
@@ -163,6 +163,6 @@ ml_rc ml_read_settings(ml_read *r, ml_arena *a, ml_str workflow,
   rc = ml_read_begin(r, SQL_SETTINGS_OF, &b);
   if (rc != ML_OK)
     return rc;
-  ml_bind_text(&b, workflow);
+  ml_sql_str(&b, workflow);
   return ml_read_list(r, a, &b, sizeof **out, 0, get_setting, out, count);
 }

@@ -274,7 +274,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
 
 /* ---- connections ---- */
 
-sqlite3_stmt *ml_conn_stmt(ml_conn *c, ml_sql id, ml_rc *rc) {
+sqlite3_stmt *ml_link_stmt(ml_link *c, ml_sql id, ml_rc *rc) {
   int code;
 
   assert(id < SQL_COUNT);
@@ -290,9 +290,9 @@ sqlite3_stmt *ml_conn_stmt(ml_conn *c, ml_sql id, ml_rc *rc) {
   return c->st[id];
 }
 
-int ml_conn_run(ml_conn *c, ml_sql id) {
+int ml_link_run(ml_link *c, ml_sql id) {
   ml_rc rc;
-  sqlite3_stmt *st = ml_conn_stmt(c, id, &rc);
+  sqlite3_stmt *st = ml_link_stmt(c, id, &rc);
   int code, again;
 
   if (st == NULL)
@@ -306,7 +306,7 @@ int ml_conn_run(ml_conn *c, ml_sql id) {
   return code;
 }
 
-void ml_conn_close(ml_conn *c) {
+void ml_link_close(ml_link *c) {
   for (int i = 0; i < SQL_COUNT; i++)
     sqlite3_finalize(c->st[i]);
   sqlite3_close(c->db);
@@ -347,18 +347,18 @@ static void bound(ml_bind *b, int rc) {
     b->rc = rc;
 }
 
-void ml_bind_i64(ml_bind *b, int64_t v) {
+void ml_sql_i64(ml_bind *b, int64_t v) {
   bound(b, sqlite3_bind_int64(b->st, ++b->i, v));
 }
 
-void ml_bind_opt(ml_bind *b, int64_t v) {
+void ml_sql_opt(ml_bind *b, int64_t v) {
   if (v != 0)
-    ml_bind_i64(b, v);
+    ml_sql_i64(b, v);
   else
     bound(b, sqlite3_bind_null(b->st, ++b->i));
 }
 
-void ml_bind_text(ml_bind *b, ml_str s) {
+void ml_sql_str(ml_bind *b, ml_str s) {
   if (s.p == NULL)
     bound(b, sqlite3_bind_null(b->st, ++b->i));
   else
@@ -366,7 +366,7 @@ void ml_bind_text(ml_bind *b, ml_str s) {
                                  SQLITE_UTF8));
 }
 
-void ml_bind_blob(ml_bind *b, const void *p, size_t n) {
+void ml_sql_blob(ml_bind *b, const void *p, size_t n) {
   if (p == NULL)
     bound(b, sqlite3_bind_null(b->st, ++b->i));
   else

@@ -23,7 +23,6 @@
 **     succeeds, the gate opens.  A reader that stays (a backup) lets the log
 **     grow; past 4 times log_max a warning is logged.
 */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,27 +34,6 @@
   atomic_fetch_add_explicit(&(counter), (n), memory_order_relaxed)
 #define SET(counter, n) \
   atomic_store_explicit(&(counter), (n), memory_order_relaxed)
-
-void ml_jobs_put(ml_jobs *q, ml_job *j) {
-  j->next = NULL;
-  if (q->tail != NULL)
-    q->tail->next = j;
-  else
-    q->head = j;
-  q->tail = j;
-}
-
-ml_job *ml_jobs_take(ml_jobs *q) {
-  ml_job *j = q->head;
-
-  if (j == NULL)
-    return NULL;
-  q->head = j->next;
-  if (q->head == NULL)
-    q->tail = NULL;
-  j->next = NULL;
-  return j;
-}
 
 /* ---- one transaction ---- */
 
@@ -69,7 +47,7 @@ static bool is_soft(ml_rc rc) {
 ** ended must not become the next group's. */
 static void roll_back(ml_store *s) {
   if (!sqlite3_get_autocommit(s->writer.db))
-    ml_conn_run(&s->writer, SQL_ROLLBACK);
+    ml_link_run(&s->writer, SQL_ROLLBACK);
   if (!sqlite3_get_autocommit(s->writer.db))
     s->dead = ML_UNKNOWN;
 }
@@ -87,7 +65,7 @@ static ml_rc write_unit(ml_store *s, ml_batch *b, size_t u) {
 
 /* As write_unit, and undone by itself when it fails softly. */
 static ml_rc write_unit_apart(ml_store *s, ml_batch *b, size_t u) {
-  int code = ml_conn_run(&s->writer, SQL_SAVE);
+  int code = ml_link_run(&s->writer, SQL_SAVE);
   ml_rc rc;
 
   if (code != SQLITE_OK)
@@ -97,11 +75,11 @@ static ml_rc write_unit_apart(ml_store *s, ml_batch *b, size_t u) {
     return rc;
   b->units[u].rc = rc;
   if (rc != ML_OK) {
-    code = ml_conn_run(&s->writer, SQL_SAVE_ROLLBACK);
+    code = ml_link_run(&s->writer, SQL_SAVE_ROLLBACK);
     if (code != SQLITE_OK)
       return ml_sqlite_rc(code);
   }
-  return ml_sqlite_rc(ml_conn_run(&s->writer, SQL_SAVE_RELEASE));
+  return ml_sqlite_rc(ml_link_run(&s->writer, SQL_SAVE_RELEASE));
 }
 
 static ml_rc write_group(ml_store *s, ml_jobs *group, bool apart) {
@@ -169,7 +147,7 @@ static ml_rc commit(ml_store *s) {
   int code;
 
   s->log.hooked = false;
-  code = ml_conn_run(&s->writer, SQL_COMMIT);
+  code = ml_link_run(&s->writer, SQL_COMMIT);
   if (code == SQLITE_OK) {
     ADD(s->counts.commits, 1);
     if (s->log.hooked)
@@ -185,7 +163,7 @@ static ml_rc commit(ml_store *s) {
 }
 
 static ml_rc begin(ml_store *s) {
-  return ml_sqlite_rc(ml_conn_run(&s->writer, SQL_BEGIN));
+  return ml_sqlite_rc(ml_link_run(&s->writer, SQL_BEGIN));
 }
 
 static ml_rc commit_group(ml_store *s, ml_jobs *group) {
@@ -229,7 +207,7 @@ static void measure(ml_store *s) {
   sqlite3_stmt *st;
 
   if (s->log.hooked || s->memory) {
-    st = ml_conn_stmt(&s->writer, SQL_PAGE_COUNT, &rc);
+    st = ml_link_stmt(&s->writer, SQL_PAGE_COUNT, &rc);
     if (st != NULL && sqlite3_step(st) == SQLITE_ROW)
       SET(s->counts.db_bytes,
           (uint64_t)(sqlite3_column_int64(st, 0) * s->page_size));

@@ -1,0 +1,321 @@
+/* verbs.c - the table of verbs, and the way to one of them. */
+#include "cmd/verbs.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "cmd/out.h"
+
+static const ml_opt none[] = {{NULL, NULL, NULL, 0}};
+static const ml_opt common[] = {
+  {"output", "FORM", "table, json or jsonl; a table on a terminal, else json",
+   'o'},
+  {"config", "FILE", "read this instead of moonlane.lua", 0},
+  {"help", NULL, "show this", 'h'},
+  {NULL, NULL, NULL, 0}};
+
+static const ml_verb verbs[] = {
+  {"serve", "[FOLDER]", "run the engine over a folder of workflows",
+   "The first line on standard output is the engine's address. TERM or INT lets "
+   "what runs end (at most --drain), a second one stops at once; HUP loads the "
+   "folder again. A folder that is broken leaves what was in force as it is.",
+   "moonlane serve workflows --db moonlane.db\n"
+   "moonlane serve workflows --db /var/lib/moonlane/db --listen 127.0.0.1:8080 "
+   "--allow 127.0.0.1:9000", ml_opts_serve, 0, 1, ml_cmd_serve, NULL},
+  {"dev", "[FOLDER]", "serve, and load the folder again when a file changes",
+   "Without --db everything is kept in a temporary folder and gone at the end. "
+   "Each change prints what the check says; a broken folder leaves the old "
+   "version in force.",
+   "moonlane dev workflows\nmoonlane dev workflows --db try.db",
+   ml_opts_dev, 0, 1, ml_cmd_dev, NULL},
+  {"check", "[FOLDER]", "check a folder of workflows whole, without an engine",
+   "Silent when all is well; else each mistake as FILE:LINE: sentence, and exit "
+   "code 1.",
+   "moonlane check workflows\nmoonlane check workflows/order-delivery -o json",
+   ml_opts_check, 0, 1, ml_cmd_check, NULL},
+  {"test", "[FOLDER]", "run the workflows' own tests on a virtual clock",
+   "Each folder's test.lua runs in a world of its own: no network, no real time, "
+   "people as actors. With --torture every test runs again with seeded faults, "
+   "and must come to the same end.",
+   "moonlane test workflows\nmoonlane test workflows/order-delivery --torture",
+   ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
+  {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
+   "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
+   "moonlane start order-delivery q_kintoneId=42\n"
+   "moonlane start order-delivery --data '{\"q_kintoneId\": \"42\"}' --wait",
+   ml_opts_start, 1, ML_MANY, NULL, ml_cmd_start},
+  {"ls", "[processes|workflows|incidents]", "list processes, the newest first",
+   NULL, "moonlane ls --status OPEN --run Error\nmoonlane ls incidents",
+   ml_opts_ls, 0, 1, NULL, ml_cmd_ls},
+  {"show", "ID", "show a process: where it stands, data, tasks, incidents",
+   "An id may be cut to a beginning or end of it, of 4 characters at least.",
+   "moonlane show 9f3c2a71\nmoonlane show 9f3c2a71 --all -o json",
+   ml_opts_show, 1, 1, NULL, ml_cmd_show},
+  {"history", "ID", "what happened to a process, in order", NULL,
+   "moonlane history 9f3c2a71\nmoonlane history 9f3c2a71 --after 40 -o jsonl",
+   ml_opts_history, 1, 1, NULL, ml_cmd_history},
+  {"why", "ID", "say what a process waits for, and since when", NULL,
+   "moonlane why 9f3c2a71\nmoonlane why 9f3c2a71 -o json", none, 1, 1, NULL,
+   ml_cmd_why},
+  {"journal", "ID", "what its activities have done and will not do again", NULL,
+   "moonlane journal 9f3c2a71\nmoonlane journal 9f3c2a71 --activity 7 -o jsonl",
+   ml_opts_journal, 1, 1, NULL, ml_cmd_journal},
+  {"tasks", "", "list tasks, the oldest first", NULL,
+   "moonlane tasks --as aiko\n"
+   "moonlane tasks --lane order-delivery/licensing --status any",
+   ml_opts_tasks, 0, 0, NULL, ml_cmd_tasks},
+  {"complete", "TASK [OUTCOME] [FIELD=VALUE ...]", "do a task",
+   "TASK is an id, an end of one, or the label of one open task. The outcome may "
+   "be left out when there is one only.",
+   "moonlane complete 9f3c2a71-7 built q_accessUrl=https://a.example --as ben\n"
+   "moonlane complete 1-1 q_licenseKey=K-1 --as aiko --next",
+   ml_opts_complete, 1, ML_MANY, NULL, ml_cmd_complete},
+  {"claim", "TASK", "take an offered task for a person", NULL,
+   "moonlane claim 9f3c2a71-7 --as ben\nmoonlane claim 1-2 --as ben",
+   ml_opts_as, 1, 1, NULL, ml_cmd_claim},
+  {"release", "TASK", "offer a task to its lane again", NULL,
+   "moonlane release 9f3c2a71-7\nmoonlane release 1-2 --as ben", ml_opts_as, 1,
+   1, NULL, ml_cmd_release},
+  {"signal", "ID NAME [FIELD=VALUE ...]", "tell a process something", NULL,
+   "moonlane signal 9f3c2a71 paid amount:=500\n"
+   "moonlane signal 9f3c2a71 paid --data '{\"amount\": 500}'",
+   ml_opts_signal, 2, ML_MANY, NULL, ml_cmd_signal},
+  {"retry", "ID", "run again what failed: one activity, or all",
+   "ID is that of a process, or of one activity (PROCESS-NUMBER).",
+   "moonlane retry 9f3c2a71\nmoonlane retry 9f3c2a71 --activity 7",
+   ml_opts_retry, 1, 1, NULL, ml_cmd_retry},
+  {"skip", "ID [OUTCOME]", "let an activity succeed without running it",
+   "ID is that of an activity, or of a process with --activity.",
+   "moonlane skip 9f3c2a71 --activity 7\n"
+   "moonlane skip 9f3c2a71 built --activity 7",
+   ml_opts_skip, 1, 2, NULL, ml_cmd_skip},
+  {"cancel", "ID", "stop a process for good", NULL,
+   "moonlane cancel 9f3c2a71 --reason 'ordered twice'\n"
+   "moonlane cancel 9f3c2a71", ml_opts_cancel, 1, 1, NULL, ml_cmd_cancel},
+  {"reset", "ID", "set failed activities aside and begin copies of them", NULL,
+   "moonlane reset 9f3c2a71\nmoonlane reset 9f3c2a71 -o json", none, 1, 1, NULL,
+   ml_cmd_reset},
+  {"comment", "ID [TEXT]", "say something to a process; without TEXT, read",
+   NULL, "moonlane comment 9f3c2a71 'called the customer'\n"
+   "moonlane comment 9f3c2a71", ml_opts_comment, 1, 2, NULL, ml_cmd_comment},
+  {"poll", "WORKFLOW TRIGGER", "run a poll now", NULL,
+   "moonlane poll order-delivery changed\n"
+   "moonlane poll order-delivery changed -o json", none, 2, 2, NULL,
+   ml_cmd_poll},
+  {"reload", "", "let the engine load its folder again", NULL,
+   "moonlane reload\nmoonlane reload -o json", none, 0, 0, NULL, ml_cmd_reload},
+  {"user", "ls | show ID | add ID | off ID", "members, and their lanes",
+   "`add` makes or changes a member; what is not given stays. --lane may stand "
+   "several times, and then names all lanes of the member. `off` takes a member "
+   "out of every lane.",
+   "moonlane user add aiko --name 'Aiko Mori' --lane order-delivery/licensing\n"
+   "moonlane user ls", ml_opts_user, 1, 2, NULL, ml_cmd_user},
+  {"lane", "ls | add LANE USER | remove LANE USER",
+   "lanes (WORKFLOW/LANE), and who is in them", NULL,
+   "moonlane lane ls\nmoonlane lane add order-delivery/licensing aiko",
+   ml_opts_list, 1, 3, NULL, ml_cmd_lane},
+  {"token", "ls | new | drop ID", "tokens for the HTTP API",
+   "A new token is shown once. Scopes: read, operate, deploy, admin, work (the "
+   "tasks of --user), hook:NAME.",
+   "moonlane token new --scopes read,operate --expires 90d\n"
+   "moonlane token new --scopes work --user aiko", ml_opts_token, 1, 2, NULL,
+   ml_cmd_token},
+  {"setting", "WORKFLOW [KEY [VALUE]]", "look at settings of a workflow, or set",
+   "A secret is read from --file (- is standard input), never from the command "
+   "line, and never shown.",
+   "moonlane setting order-delivery kintone_url https://k.example\n"
+   "moonlane setting order-delivery kintone_token --file token.txt\n"
+   "moonlane setting order-delivery kintone_token --file - < token.txt",
+   ml_opts_setting, 1, 3, NULL, ml_cmd_setting},
+  {"repl", "[ID]", "look around and repair, line by line",
+   "help lists its commands; anything else is Lua, run by the engine in the "
+   "sandbox.",
+   "moonlane repl\nmoonlane repl 9f3c2a71", none, 0, 1, NULL, ml_cmd_repl},
+  {"version", "", "say which version this is", NULL,
+   "moonlane version\nmoonlane version -o json", none, 0, 0, ml_cmd_version,
+   NULL},
+  {"help", "[VERB]", "say what there is, or how a verb is used", NULL,
+   "moonlane help\nmoonlane help start", none, 0, 1, ml_cmd_help, NULL}};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+size_t ml_verb_count(void) {
+  return VERBS;
+}
+
+const ml_verb *ml_verb_at(size_t i) {
+  return &verbs[i];
+}
+
+const ml_verb *ml_verb_find(const char *name) {
+  for (size_t i = 0; i < VERBS; i++)
+    if (strcmp(verbs[i].name, name) == 0)
+      return &verbs[i];
+  return NULL;
+}
+
+/* ---- help ---- */
+
+static void put_wrapped(ml_buf *b, const char *text, size_t width) {
+  size_t at = 0;
+
+  while (*text != '\0') {
+    size_t n = strcspn(text, " ");
+
+    if (at > 0 && at + 1 + n > width) {
+      ml_buf_putc(b, '\n');
+      at = 0;
+    }
+    if (at > 0)
+      ml_buf_putc(b, ' ');
+    at += n + (at > 0);
+    ml_buf_put(b, text, n);
+    text += n;
+    text += strspn(text, " ");
+  }
+  ml_buf_putc(b, '\n');
+}
+
+static void put_opts(ml_buf *b, const ml_opt *o) {
+  for (; o->name != NULL; o++) {
+    size_t from = b->len;
+
+    if (o->letter != 0)
+      ml_buf_printf(b, "  -%c, --%s", o->letter, o->name);
+    else
+      ml_buf_printf(b, "      --%s", o->name);
+    if (o->value != NULL)
+      ml_buf_printf(b, " %s", o->value);
+    for (size_t n = b->len - from; n < 29; n++)
+      ml_buf_putc(b, ' ');
+    ml_buf_printf(b, " %s\n", o->help);
+  }
+}
+
+void ml_help_verb(ml_buf *b, const ml_verb *v) {
+  ml_buf_printf(b, "moonlane %s%s%s - %s\n", v->name,
+                v->usage[0] != '\0' ? " " : "", v->usage, v->help);
+  if (v->more != NULL) {
+    ml_buf_putc(b, '\n');
+    put_wrapped(b, v->more, 79);
+  }
+  ml_buf_puts(b, "\nOptions\n");
+  put_opts(b, v->opts);
+  if (v->ask != NULL)
+    put_opts(b, ml_remote_opts);
+  put_opts(b, common);
+  ml_buf_puts(b, "\nExamples\n");
+  for (const char *p = v->examples; p != NULL && *p != '\0';) {
+    size_t n = strcspn(p, "\n");
+
+    ml_buf_puts(b, "  ");
+    ml_buf_put(b, p, n);
+    ml_buf_putc(b, '\n');
+    p += n + (p[n] == '\n');
+  }
+}
+
+void ml_help_all(ml_buf *b) {
+  ml_buf_puts(b, "moonlane - a scriptable workflow engine\n\n"
+                 "moonlane VERB [WORDS] [OPTIONS]\n\n");
+  for (size_t i = 0; i < VERBS; i++)
+    ml_buf_printf(b, "  %-9s %s\n", verbs[i].name, verbs[i].help);
+  ml_buf_puts(b, "\nmoonlane VERB --help says more, with examples.\n"
+                 "Values that stay the same: moonlane.lua, a table, or "
+                 "MOONLANE_* in the environment.\n"
+                 "Exit codes: 0 fine, 1 false or failed, 2 usage, 3 not found, "
+                 "4 refused, 5 conflict,\n6 unreachable, 7 timed out, 70 the "
+                 "disk failed the engine.\n");
+}
+
+/* ---- the way ---- */
+
+static int unknown_verb(const char *name) {
+  const char *names[VERBS + 1], *near;
+
+  for (size_t i = 0; i < VERBS; i++)
+    names[i] = verbs[i].name;
+  names[VERBS] = NULL;
+  near = ml_args_nearest(name, names);
+  if (near != NULL)
+    return ml_out_fail(ML_EXIT_USAGE, "there is no verb '%.80s'; did you mean "
+                       "%s? See moonlane help", name, near);
+  return ml_out_fail(ML_EXIT_USAGE, "there is no verb '%.80s'; see moonlane "
+                     "help", name);
+}
+
+static int run_asking(const ml_args *a) {
+  ml_ask q;
+  int code = ml_ask_begin(&q, a);
+
+  if (code == ML_EXIT_FINE)
+    code = a->verb->ask(&q);
+  ml_ask_end(&q);
+  return code;
+}
+
+static int check_words(const ml_args *a) {
+  const ml_verb *v = a->verb;
+
+  if (a->word_count >= v->words_min && a->word_count <= v->words_max)
+    return ML_EXIT_FINE;
+  return ml_out_fail(ML_EXIT_USAGE, "%s: usage: moonlane %s%s%s",
+                     a->word_count < v->words_min ? "something is missing"
+                                                  : "there are too many words",
+                     v->name, v->usage[0] != '\0' ? " " : "", v->usage);
+}
+
+static int run_verb(ml_args *a, char **env) {
+  ml_config config = {0};
+  ml_err e = {0};
+  int code;
+
+  if (ml_args_given(a, "help") != NULL) {
+    ml_buf b = {0};
+    ml_help_verb(&b, a->verb);
+    return ml_out_send(&b);
+  }
+  code = check_words(a);
+  if (code != ML_EXIT_FINE)
+    return code;
+  if (ml_config_read(&config, ml_args_given(a, "config"), env, &e) != ML_OK) {
+    code = ml_out_error(ML_EXIT_USAGE, &e);
+  } else {
+    a->config = &config;
+    code = a->verb->fn != NULL ? a->verb->fn(a) : run_asking(a);
+  }
+  ml_config_done(&config);
+  return code;
+}
+
+int ml_cmd_main(int argc, char **argv, char **env) {
+  const ml_opt *lists[4] = {common, NULL, NULL, NULL};
+  const char *name = argc > 1 ? argv[1] : "help";
+  const ml_verb *v;
+  ml_args a;
+  ml_err e = {0};
+  int code;
+
+  signal(SIGPIPE, SIG_IGN);
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    name = "help";
+  if (strcmp(name, "--version") == 0)
+    name = "version";
+  v = ml_verb_find(name);
+  if (v == NULL)
+    return unknown_verb(name);
+  lists[1] = v->opts;
+  if (v->ask != NULL)
+    lists[2] = ml_remote_opts;
+  if (ml_args_read(&a, lists, argc > 2 ? argc - 2 : 0,
+                   (const char *const *)argv + (argc > 2 ? 2 : argc), &e)
+      != ML_OK) {
+    code = ml_out_fail(ML_EXIT_USAGE, "%s; see moonlane %s --help", e.text,
+                       v->name);
+  } else {
+    a.verb = v;
+    code = run_verb(&a, env);
+  }
+  ml_args_done(&a);
+  return code;
+}

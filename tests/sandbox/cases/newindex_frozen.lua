@@ -1,0 +1,5 @@
+-- expect: error
+-- a field of a nested frozen table
+return function(ctx)
+  utf8.charpattern = "x"
+end

@@ -1,0 +1,5 @@
+-- expect: error
+-- table.sort cannot write a library
+return function(ctx)
+  table.sort(string)
+end
