@@ -587,6 +587,46 @@ static void print_goes_to_the_host(void **state) {
   ml_box_free(b);
 }
 
+/* Also where no hook counts: a kill inside a coroutine, a handler, a closing
+** variable must end the caller, not only the slice's result. */
+static void nothing_runs_after_the_kill(void **state) {
+  static const char *const rows[] = {
+    "return function() pcall(coroutine.wrap(function() eat() end)) print(1) end",
+    "return function() coroutine.resume(coroutine.create(eat)) print(1) end",
+    "return function() coroutine.wrap(function() pcall(coroutine.wrap(eat)) "
+      "print(1) end)() print(2) end",
+    "return function() xpcall(eat, function() print(1) end) print(2) end",
+    "return function() xpcall(eat, print) print(2) end",
+    "return function() pcall(function() local x <close> = setmetatable({}, "
+      "{__close = function() print(1) end}) eat() end) print(2) end",
+    "return function() pcall(pcall, eat) print(1) end",
+    "return function() pcall(string.gsub, 'x', 'x', eat) print(1) end",
+  };
+  size_t i;
+  int serve;
+
+  (void)state;
+  for (serve = 0; serve < 2; serve++)
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+      ml_box_limits limits = {.units = 50000000, .memory = MIB,
+                              .soft_ms = 60000, .counting = !serve};
+      ml_box *b = new_box(!serve);
+      char source[600];
+      ml_err e = {0};
+      int lines = 0;
+
+      ml_box_set_limits(b, &limits);
+      ml_box_on_print(b, take_line, &lines);
+      snprintf(source, sizeof source,
+               "local function eat() local t = {} "
+               "for i = 1, math.huge do t[i] = {i} end end %s", rows[i]);
+      assert_int_equal(fail_with(b, source, &e), ML_BOX_MEMORY);
+      if (lines != 0)
+        fail_msg("%s: went on to %s", rows[i], line);
+      ml_box_free(b);
+    }
+}
+
 /* ---- the region by itself ---- */
 
 static void pieces_do_not_overlap(void **state) {
@@ -673,6 +713,7 @@ int main(int argc, char **argv) {
     cmocka_unit_test(units_do_not_depend_on_the_mode_of_failure),
     cmocka_unit_test(no_memory_is_an_error_not_a_crash),
     cmocka_unit_test(print_goes_to_the_host),
+    cmocka_unit_test(nothing_runs_after_the_kill),
     cmocka_unit_test(pieces_do_not_overlap),
     cmocka_unit_test(a_shrink_works_in_a_full_region),
   };

@@ -229,7 +229,7 @@ static void expect_line(const char *name, const faults *f, char *line,
 }
 
 static void check_folder(const char *name) {
-  char folder[200];
+  char folder[300];
   char *expect, *save = NULL;
   faults *f = calloc(1, sizeof *f);
   ml_flow **flows;

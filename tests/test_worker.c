@@ -990,6 +990,48 @@ static void many_bundles_take_turns(void **state) {
     }
 }
 
+/* ---- memory runs out ---- */
+
+static void no_allocation_is_taken_for_granted(void **state) {
+  BENCH;
+  ml_worker_conf conf = {.counting = true};
+  ml_buf frame = {0}, out = {0};
+  uint64_t n, before, all = 1;
+  ml_worker *w;
+  int broke = 0;
+  ml_rc rc;
+
+  body(b, "ctx.data.q_name = 'x' ctx:log 'l' ctx:comment 'c' ctx:now()\n"
+          "ctx:step('s', function() return { 1 } end) return 'fine'");
+  b->q.sources = b->src;
+  b->q.source_count = b->src_n;
+  ml_ask_pack(&frame, &b->q);
+  for (n = 0; n <= all; n++) {
+    assert_int_equal(ml_worker_new(&conf, &w), ML_OK);
+    ml_buf_free(&out);
+    before = ml_mem_count();
+    ml_mem_fail_at(n, 0);                    /* 0: none, to count them */
+    rc = ml_worker_handle(w, (ml_str){frame.p, frame.len}, &out);
+    ml_mem_fail_at(0, 0);
+    if (n == 0)
+      all = ml_mem_count() - before;
+    assert_true(rc == ML_OK || (n > 0 && rc == ML_NOMEM));
+    if (rc == ML_OK && memmem(out.p, out.len, "fine", 4) == NULL) {
+      assert_non_null(memmem(out.p, out.len, "short of memory", 15));
+      broke++;
+    }
+    ml_buf_free(&out);
+    assert_int_equal(ml_worker_handle(w, (ml_str){frame.p, frame.len}, &out),
+                     ML_OK);
+    assert_non_null(memmem(out.p, out.len, "fine", 4));
+    ml_worker_free(w);
+  }
+  assert_true(all > 20);
+  assert_true(broke > 0);
+  ml_buf_free(&frame);
+  ml_buf_free(&out);
+}
+
 /* ---- the inline script ---- */
 
 typedef struct got {
@@ -1064,7 +1106,7 @@ int main(void) {
     T(a_test_replays_its_operations), T(a_failed_comparison_shows_both),
     T(each_slice_begins_fresh), T(scripts_have_no_host),
     T(a_bundle_is_asked_for), T(many_bundles_take_turns),
-    T(inline_answers_later),
+    T(no_allocation_is_taken_for_granted), T(inline_answers_later),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,7 +316,9 @@ local checks = {
     bad(f, "true or false is wanted, not " .. host.show(v))
   end,
   multi = function(f, v)
-    if type(v) ~= "table" then bad(f, "a list of choices is wanted, not " .. host.show(v)) end
+    if type(v) ~= "table" then
+      bad(f, "a list of choices is wanted, not " .. host.show(v))
+    end
     for _, c in ipairs(v) do
       if not choice(f, c) then bad(f, host.show(c) .. " is none of its choices") end
     end
@@ -526,7 +528,9 @@ local task_keys = { label = 1, title = 1, node = 1, lane = 1, show = 1, edit = 1
 
 local function outcome_of(o)
   if type(o) == "string" then return { id = o } end
-  if type(o) ~= "table" then raise "ctx:ask: an outcome is a text or { \"id\", en = ... }" end
+  if type(o) ~= "table" then
+    raise 'ctx:ask: an outcome is a text or { "id", en = ... }'
+  end
   local label = {}
   for k, v in pairs(o) do
     if k ~= 1 and k ~= "id" and k ~= "need" and k ~= "label" then label[k] = v end

@@ -52,7 +52,8 @@ end
 local function find(index, path)
   local t = define.find(flows, index, path)
   if t == nil then
-    error(("there is nothing at %s of workflow %d of this bundle"):format(path, index + 1), 0)
+    error(("there is nothing at %s of workflow %d of this bundle"):format(path, index + 1),
+          0)
   end
   return t
 end
@@ -89,7 +90,8 @@ function M.judge(q)
     end
     local v = when(ctx.begin("when", fields_at(q.flow), q))
     if type(v) ~= "boolean" then
-      error(("'when' at %s must return true or false, not %s"):format(path, host.show(v)), 0)
+      error(("'when' at %s must return true or false, not %s"):format(path, host.show(v)),
+            0)
     end
     out[#out + 1] = tostring(v)
   end
@@ -143,7 +145,8 @@ local function matches(rule, type_, tx, i)
   if rule.when == nil then return true end
   local v = rule.when(tx)
   if type(v) ~= "boolean" then
-    error(("'when' of rule %d must return true or false, not %s"):format(i, host.show(v)), 0)
+    error(("'when' of rule %d must return true or false, not %s"):format(i, host.show(v)),
+          0)
   end
   return v
 end

@@ -74,9 +74,11 @@ local function ops_of(name, prefix, own)
   return { __metatable = false, __name = name,
     __index = function(self, op)
       if own[op] then return own[op] end
-      if type(op) ~= "string" then raise(("there is no %s operation like this"):format(name)) end
+      if type(op) ~= "string" then raise(name .. " is asked for things by their names") end
       return host.anchor(function(this, ...)
-        if this ~= self then raise(("write %s:%s(...), with a colon"):format(name, op)) end
+        if this ~= self then
+          raise(("write %s:%s(...), with a colon"):format(name, op))
+        end
         return operate(op, prefix(self), nil, ...)
       end)
     end,
@@ -158,7 +160,8 @@ local function print_value(v, depth)
   local flat = "{ " .. table.concat(out, ", ") .. " }"
   if #flat <= 100 then return flat end
   local pad = ("  "):rep(depth)
-  return "{\n" .. pad .. table.concat(out, ",\n" .. pad) .. "\n" .. ("  "):rep(depth - 1) .. "}"
+  return "{\n" .. pad .. table.concat(out, ",\n" .. pad) .. "\n"
+         .. ("  "):rep(depth - 1) .. "}"
 end
 
 local function equal(a, b, depth)
@@ -215,8 +218,8 @@ function t.raises(f, part, why)
   if ok then raise(note(why) .. "nothing was raised") end
   message = tostring(message)
   if part ~= nil and not message:find(part, 1, true) then
-    raise(("%sanother error\n   got: %s\nwanted: %s"):format(note(why), print_value(message, 1),
-                                                            print_value(part, 1)))
+    raise(("%sanother error\n   got: %s\nwanted: %s"):format(note(why),
+          print_value(message, 1), print_value(part, 1)))
   end
   return message
 end

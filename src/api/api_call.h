@@ -41,7 +41,9 @@ enum {
   ML_ROUTE_LOCAL = 2,         /* none from loopback; else a token, any scope */
   ML_ROUTE_UNIX = 4,          /* over the Unix socket only */
   ML_ROUTE_RAW = 8,           /* body of any kind, not parsed */
-  ML_ROUTE_MATCH = 16         /* If-Match is obeyed */
+  ML_ROUTE_MATCH = 16,        /* If-Match is obeyed */
+  ML_ROUTE_REPEAT = 32        /* a repeated POST does no harm: no answer is kept
+                                 under its Idempotency-Key */
 };
 
 typedef struct ml_route {
@@ -61,9 +63,9 @@ typedef struct ml_routes {    /* the rows of one file, and their shapes */
   const char *shapes;
 } ml_routes;
 
-extern const ml_routes ml_routes_process, ml_routes_history, ml_routes_task, ml_routes_people,
-    ml_routes_token, ml_routes_workflow, ml_routes_setting, ml_routes_hook,
-    ml_routes_ops;
+extern const ml_routes ml_routes_process, ml_routes_history, ml_routes_task,
+    ml_routes_people, ml_routes_token, ml_routes_workflow, ml_routes_setting,
+    ml_routes_hook, ml_routes_ops;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */
@@ -123,9 +125,8 @@ struct ml_call {
   ml_call_fn *then;
   void (*fill)(ml_call *c, ml_batch *b);
   const struct ml_way *way;
-  void *refused;
+  void *refused;               /* why an input was, while its key is looked up */
   ml_loop_timer *timer;
-  int delayed_status;
   ml_call *prev, *next;
 };
 
@@ -197,9 +198,9 @@ void ml_call_later(ml_call *c, int64_t after_ms, ml_call_fn *then);
 
 /*
 ** How an input's answer is made.  `render` writes the body into c->out from
-** what is not yet on disk; `then` sends it after the commit.  Kept under an
-** Idempotency-Key is only `id`, a text to read the thing again by: a replay
-** calls `again` with it in c->state... see ml_call_put.
+** what is not yet on disk; `then` sends it after the commit.  Under an
+** Idempotency-Key only the little that `render` puts into `keep` is kept, an
+** id to read the thing again by: a replay calls `again` with it instead.
 */
 typedef struct ml_way {
   int status;

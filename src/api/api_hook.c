@@ -209,7 +209,7 @@ static const ml_route rows[] = {
    by_path, "*", NULL, "202 Started", "hook",
    "A webhook, by the secret part of its path"},
   {"POST", "/hooks/{workflow}/{name}", ML_SCOPE_HOOK | ML_SCOPE_OPERATE,
-   ML_ROUTE_RAW, by_token, "*", NULL, "202 Started", "hookByToken",
+   ML_ROUTE_RAW | ML_ROUTE_REPEAT, by_token, "*", NULL, "202 Started", "hookByToken",
    "A webhook, by a token with the scope hook:NAME"}};
 
 const ml_routes ml_routes_hook = {rows, sizeof rows / sizeof *rows, ""};

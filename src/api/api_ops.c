@@ -386,10 +386,10 @@ static const ml_route rows[] = {
   {"GET", "/v1/incidents", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, list_incidents,
    "limit cursor", NULL, "200 [Incident]", "listIncidents",
    "What came to a halt and waits for an operator"},
-  {"POST", "/v1/reload", ML_SCOPE_DEPLOY, 0, reload, NULL, NULL, "200 Reloaded",
-   "reload", "Load the folder of workflows again"},
-  {"POST", "/v1/eval", ML_SCOPE_OPERATE, ML_ROUTE_UNIX, eval, NULL, "Eval",
-   "200 any", "eval", "Run a line of Lua in the sandbox"}};
+  {"POST", "/v1/reload", ML_SCOPE_DEPLOY, ML_ROUTE_REPEAT, reload, NULL, NULL,
+   "200 Reloaded", "reload", "Load the folder of workflows again"},
+  {"POST", "/v1/eval", ML_SCOPE_OPERATE, ML_ROUTE_UNIX | ML_ROUTE_REPEAT, eval,
+   NULL, "Eval", "200 any", "eval", "Run a line of Lua in the sandbox"}};
 
 static const char shapes[] =
   "Live { live:bool }"

@@ -350,8 +350,8 @@ static const ml_route rows[] = {
    "Workflows in force"},
   {"GET", "/v1/workflows/{name}", LOOK, 0, get_workflow, NULL, NULL,
    "200 Definition", "getWorkflow", "A workflow as it is defined now"},
-  {"POST", "/v1/workflows/{name}/triggers/{trigger}/poll", ML_SCOPE_OPERATE, 0,
-   poll_now, NULL, NULL, "200 Started", "pollNow",
+  {"POST", "/v1/workflows/{name}/triggers/{trigger}/poll", ML_SCOPE_OPERATE,
+   ML_ROUTE_REPEAT, poll_now, NULL, NULL, "200 Started", "pollNow",
    "Run a poll now; an occurrence seen before starts nothing"}};
 
 static const char shapes[] =

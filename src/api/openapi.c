@@ -122,7 +122,9 @@ static void put_params(ml_jw *w, const ml_route *r) {
   if (strcmp(r->method, "POST") == 0 && (r->flags & ML_ROUTE_OPEN) == 0)
     put_param(w, ML_STR("Idempotency-Key"), "header",
               "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}", false,
-              "the same key and request again gives the first answer again");
+              (r->flags & ML_ROUTE_REPEAT) != 0
+                ? "taken, not needed: a repetition does no harm"
+                : "the same key and request again gives the first answer again");
   if ((r->flags & ML_ROUTE_MATCH) != 0)
     put_param(w, ML_STR("If-Match"), "header", "{\"type\":\"string\"}", false,
               "only when the process is at this ETag; else 412");

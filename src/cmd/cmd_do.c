@@ -34,7 +34,7 @@ const ml_opt ml_opts_comment[] = {
 enum { COMMENTS = 100 };
 
 /* The process as it is now: two lines, or as JSON. */
-static int send_process(ml_ask *q, const ml_json *p) {
+static int send_process(ml_talk *q, const ml_json *p) {
   ml_buf b = {0};
 
   if (q->form != ML_FORM_TABLE)
@@ -46,14 +46,14 @@ static int send_process(ml_ask *q, const ml_json *p) {
 }
 
 /* Send the body that was written; the answer is a process. */
-static int post_process(ml_ask *q) {
+static int post_process(ml_talk *q) {
   ml_json *p;
-  int code = ml_ask_send(q, "POST", &p);
+  int code = ml_talk_send(q, "POST", &p);
 
   return code == ML_EXIT_FINE ? send_process(q, p) : code;
 }
 
-int ml_cmd_start(ml_ask *q) {
+int ml_cmd_start(ml_talk *q) {
   const char *name = ml_args_word(q->args, 0);
   const char *subject = ml_args_given(q->args, "subject");
   ml_json *definition = NULL;
@@ -63,7 +63,7 @@ int ml_cmd_start(ml_ask *q) {
 
   if (q->args->word_count > 1) {     /* the types of the fields are needed */
     ml_path(&q->path, "/v1/workflows/{}", name);
-    code = ml_ask_send(q, "GET", &definition);
+    code = ml_talk_send(q, "GET", &definition);
     if (code != ML_EXIT_FINE)
       return code;
   }
@@ -74,14 +74,14 @@ int ml_cmd_start(ml_ask *q) {
   if (subject != NULL)
     ml_jw_kstrz(&q->w, "subject", subject);
   ml_jw_key(&q->w, "data");
-  rc = ml_ask_data(q, ml_json_get(definition, "fields"), 1, &e);
+  rc = ml_talk_data(q, ml_json_get(definition, "fields"), 1, &e);
   if (rc != ML_OK)
     return ml_out_error(ml_out_code(rc), &e);
   ml_jw_end(&q->w);
   return post_process(q);
 }
 
-int ml_cmd_signal(ml_ask *q) {
+int ml_cmd_signal(ml_talk *q) {
   char id[ML_ID_TEXT];
   ml_json *answer;
   ml_buf b = {0};
@@ -95,11 +95,11 @@ int ml_cmd_signal(ml_ask *q) {
   ml_jw_obj(&q->w);
   ml_jw_kstrz(&q->w, "name", ml_args_word(q->args, 1));
   ml_jw_key(&q->w, "data");
-  rc = ml_ask_data(q, NULL, 2, &e);
+  rc = ml_talk_data(q, NULL, 2, &e);
   if (rc != ML_OK)
     return ml_out_error(ml_out_code(rc), &e);
   ml_jw_end(&q->w);
-  code = ml_ask_send(q, "POST", &answer);
+  code = ml_talk_send(q, "POST", &answer);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -111,7 +111,7 @@ int ml_cmd_signal(ml_ask *q) {
 
 /* The activity that is meant: the first word when it is an activity's id, or
 ** --activity; "" when neither says one. */
-static int activity_of(ml_ask *q, char process[ML_ID_TEXT],
+static int activity_of(ml_talk *q, char process[ML_ID_TEXT],
                        char act[ML_ID_TEXT]) {
   const char *word = ml_args_word(q->args, 0);
   const char *given = ml_args_given(q->args, "activity");
@@ -138,18 +138,18 @@ static int activity_of(ml_ask *q, char process[ML_ID_TEXT],
   return ML_EXIT_FINE;
 }
 
-int ml_cmd_retry(ml_ask *q) {
+int ml_cmd_retry(ml_talk *q) {
   char process[ML_ID_TEXT], act[ML_ID_TEXT];
   int code = activity_of(q, process, act);
 
   if (code != ML_EXIT_FINE)
     return code;
   ml_path(&q->path, "/v1/processes/{}/retry", process);
-  ml_ask_text(q, "activity", act[0] != '\0' ? act : NULL);
+  ml_talk_text(q, "activity", act[0] != '\0' ? act : NULL);
   return post_process(q);
 }
 
-int ml_cmd_skip(ml_ask *q) {
+int ml_cmd_skip(ml_talk *q) {
   const char *outcome = ml_args_word(q->args, 1);
   char process[ML_ID_TEXT], act[ML_ID_TEXT];
   int code = activity_of(q, process, act);
@@ -169,7 +169,7 @@ int ml_cmd_skip(ml_ask *q) {
   return post_process(q);
 }
 
-static int on_process(ml_ask *q, const char *pattern, const char *key,
+static int on_process(ml_talk *q, const char *pattern, const char *key,
                       const char *value) {
   char id[ML_ID_TEXT];
   int code = ml_remote_process(q->remote, ml_args_word(q->args, 0), id);
@@ -177,28 +177,28 @@ static int on_process(ml_ask *q, const char *pattern, const char *key,
   if (code != ML_EXIT_FINE)
     return code;
   ml_path(&q->path, pattern, id);
-  ml_ask_text(q, key, value);
+  ml_talk_text(q, key, value);
   return post_process(q);
 }
 
-int ml_cmd_cancel(ml_ask *q) {
+int ml_cmd_cancel(ml_talk *q) {
   return on_process(q, "/v1/processes/{}/cancel", "reason",
                     ml_args_given(q->args, "reason"));
 }
 
-int ml_cmd_reset(ml_ask *q) {
+int ml_cmd_reset(ml_talk *q) {
   return on_process(q, "/v1/processes/{}/reset", "", NULL);
 }
 
 /* ---- comments ---- */
 
-static int read_comments(ml_ask *q, const char *id) {
+static int read_comments(ml_talk *q, const char *id) {
   ml_json *list;
   ml_buf b = {0};
   int code;
 
   ml_path(&q->path, "/v1/processes/{}/comments", id);
-  code = ml_ask_list(q, COMMENTS, &list);
+  code = ml_talk_list(q, COMMENTS, &list);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -207,7 +207,7 @@ static int read_comments(ml_ask *q, const char *id) {
   return ml_out_send(&b);
 }
 
-int ml_cmd_comment(ml_ask *q) {
+int ml_cmd_comment(ml_talk *q) {
   const char *text = ml_args_word(q->args, 1);
   const char *visibility = ml_args_given(q->args, "visibility");
   const char *as = ml_args_get(q->args, "as");
@@ -228,7 +228,7 @@ int ml_cmd_comment(ml_ask *q) {
   if (as != NULL)
     ml_jw_kstrz(&q->w, "as", as);
   ml_jw_end(&q->w);
-  code = ml_ask_send(q, "POST", &answer);
+  code = ml_talk_send(q, "POST", &answer);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -240,7 +240,7 @@ int ml_cmd_comment(ml_ask *q) {
 
 /* ---- the engine ---- */
 
-int ml_cmd_poll(ml_ask *q) {
+int ml_cmd_poll(ml_talk *q) {
   const ml_json *started;
   ml_json *answer;
   ml_buf b = {0};
@@ -248,7 +248,7 @@ int ml_cmd_poll(ml_ask *q) {
 
   ml_path(&q->path, "/v1/workflows/{}/triggers/{}/poll",
           ml_args_word(q->args, 0), ml_args_word(q->args, 1));
-  code = ml_ask_send(q, "POST", &answer);
+  code = ml_talk_send(q, "POST", &answer);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -265,13 +265,13 @@ int ml_cmd_poll(ml_ask *q) {
   return ml_out_send(&b);
 }
 
-int ml_cmd_reload(ml_ask *q) {
+int ml_cmd_reload(ml_talk *q) {
   const ml_json *broken;
   ml_json *answer;
   int code;
 
   ml_path(&q->path, "/v1/reload");
-  code = ml_ask_send(q, "POST", &answer);
+  code = ml_talk_send(q, "POST", &answer);
   if (code != ML_EXIT_FINE)
     return code;
   broken = ml_json_get(answer, "broken");

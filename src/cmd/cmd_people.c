@@ -28,25 +28,25 @@ const ml_opt ml_opts_setting[] = {
 
 enum { ITEMS = 200, VALUE_BYTES = 64 << 10 };
 
-static bool sub(const ml_ask *q, const char *name, size_t words) {
+static bool sub(const ml_talk *q, const char *name, size_t words) {
   const char *w = ml_args_word(q->args, 0);
 
   return strcmp(w, name) == 0 && q->args->word_count == words;
 }
 
-static int bad_sub(const ml_ask *q) {
+static int bad_sub(const ml_talk *q) {
   const ml_verb *v = q->args->verb;
 
   return ml_out_fail(ML_EXIT_USAGE, "usage: moonlane %s %s", v->name, v->usage);
 }
 
-static int list(ml_ask *q, const char *path, const char *kind) {
+static int list(ml_talk *q, const char *path, const char *kind) {
   ml_json *l;
   ml_buf b = {0};
   int code;
 
   ml_path(&q->path, path);
-  code = ml_ask_list(q, ITEMS, &l);
+  code = ml_talk_list(q, ITEMS, &l);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -56,10 +56,10 @@ static int list(ml_ask *q, const char *path, const char *kind) {
 }
 
 /* Send; show the answer as a table of one row. */
-static int send_one(ml_ask *q, const char *method, const char *kind) {
+static int send_one(ml_talk *q, const char *method, const char *kind) {
   ml_json *answer, one = {.type = ML_JARR, .count = 1};
   ml_buf b = {0};
-  int code = ml_ask_send(q, method, &answer);
+  int code = ml_talk_send(q, method, &answer);
 
   if (code != ML_EXIT_FINE)
     return code;
@@ -72,7 +72,7 @@ static int send_one(ml_ask *q, const char *method, const char *kind) {
 
 /* ---- user ---- */
 
-static int user_add(ml_ask *q) {
+static int user_add(ml_talk *q) {
   const char *name = ml_args_given(q->args, "name");
   const char *email = ml_args_given(q->args, "email");
   size_t lanes = ml_args_count(q->args, "lane");
@@ -95,7 +95,7 @@ static int user_add(ml_ask *q) {
   return send_one(q, "PUT", "users");
 }
 
-int ml_cmd_user(ml_ask *q) {
+int ml_cmd_user(ml_talk *q) {
   if (sub(q, "ls", 1))
     return list(q, "/v1/users", "users");
   if (sub(q, "add", 2))
@@ -105,12 +105,12 @@ int ml_cmd_user(ml_ask *q) {
   ml_path(&q->path, "/v1/users/{}", ml_args_word(q->args, 1));
   if (sub(q, "show", 2))
     return send_one(q, "GET", "users");
-  return ml_ask_send(q, "DELETE", NULL);
+  return ml_talk_send(q, "DELETE", NULL);
 }
 
 /* ---- lane ---- */
 
-int ml_cmd_lane(ml_ask *q) {
+int ml_cmd_lane(ml_talk *q) {
   const char *name = ml_args_word(q->args, 1), *slash;
   char workflow[256];
 
@@ -125,12 +125,12 @@ int ml_cmd_lane(ml_ask *q) {
   snprintf(workflow, sizeof workflow, "%.*s", (int)(slash - name), name);
   ml_path(&q->path, "/v1/lanes/{}/{}/members/{}", workflow, slash + 1,
           ml_args_word(q->args, 2));
-  return ml_ask_send(q, sub(q, "add", 3) ? "PUT" : "DELETE", NULL);
+  return ml_talk_send(q, sub(q, "add", 3) ? "PUT" : "DELETE", NULL);
 }
 
 /* ---- token ---- */
 
-static int token_new(ml_ask *q) {
+static int token_new(ml_talk *q) {
   const char *scopes = ml_args_given(q->args, "scopes");
   const char *user = ml_args_given(q->args, "user");
   const char *expires = ml_args_given(q->args, "expires");
@@ -158,7 +158,7 @@ static int token_new(ml_ask *q) {
   if (expires != NULL)
     ml_jw_kstrz(&q->w, "expires", expires);
   ml_jw_end(&q->w);
-  code = ml_ask_send(q, "POST", &answer);
+  code = ml_talk_send(q, "POST", &answer);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -171,7 +171,7 @@ static int token_new(ml_ask *q) {
   return ml_out_send(&b);
 }
 
-int ml_cmd_token(ml_ask *q) {
+int ml_cmd_token(ml_talk *q) {
   if (sub(q, "ls", 1))
     return list(q, "/v1/tokens", "tokens");
   if (sub(q, "new", 1))
@@ -179,18 +179,18 @@ int ml_cmd_token(ml_ask *q) {
   if (!sub(q, "drop", 2))
     return bad_sub(q);
   ml_path(&q->path, "/v1/tokens/{}", ml_args_word(q->args, 1));
-  return ml_ask_send(q, "DELETE", NULL);
+  return ml_talk_send(q, "DELETE", NULL);
 }
 
 /* ---- setting ---- */
 
-static void setting_path(ml_ask *q) {
+static void setting_path(ml_talk *q) {
   ml_path(&q->path, "/v1/workflows/{}/settings/{}", ml_args_word(q->args, 0),
           ml_args_word(q->args, 1));
 }
 
 /* A value by the setting's type: numbers, truth and JSON are JSON. */
-static int put_value(ml_ask *q, ml_str type, ml_str text) {
+static int put_value(ml_talk *q, ml_str type, ml_str text) {
   ml_str key = ML_STR("value");
   ml_json *v;
   ml_err e = {0};
@@ -213,7 +213,7 @@ static int put_value(ml_ask *q, ml_str type, ml_str text) {
   return ML_EXIT_FINE;
 }
 
-static int set_to(ml_ask *q, ml_str type, ml_str text) {
+static int set_to(ml_talk *q, ml_str type, ml_str text) {
   int code = put_value(q, type, text);
 
   if (code != ML_EXIT_FINE)
@@ -223,7 +223,7 @@ static int set_to(ml_ask *q, ml_str type, ml_str text) {
 }
 
 /* One newline at the end is the editor's, not the secret's. */
-static int set_from(ml_ask *q, ml_str type, const char *file) {
+static int set_from(ml_talk *q, ml_str type, const char *file) {
   ml_buf text = {0};
   ml_err e = {0};
   ml_rc rc = ml_file_read(file, VALUE_BYTES, &text, &e);
@@ -242,7 +242,7 @@ static int set_from(ml_ask *q, ml_str type, const char *file) {
   return code;
 }
 
-static int show_setting(ml_ask *q, const ml_json *setting) {
+static int show_setting(ml_talk *q, const ml_json *setting) {
   ml_json one = {.type = ML_JARR, .count = 1}, item = *setting;
   ml_buf b = {0};
 
@@ -253,7 +253,7 @@ static int show_setting(ml_ask *q, const ml_json *setting) {
   return ml_out_send(&b);
 }
 
-int ml_cmd_setting(ml_ask *q) {
+int ml_cmd_setting(ml_talk *q) {
   const char *key = ml_args_word(q->args, 1);
   const char *value = ml_args_word(q->args, 2);
   const char *file = ml_args_given(q->args, "file");
@@ -263,7 +263,7 @@ int ml_cmd_setting(ml_ask *q) {
 
   if (key == NULL) {
     ml_path(&q->path, "/v1/workflows/{}/settings", ml_args_word(q->args, 0));
-    code = ml_ask_send(q, "GET", &setting);
+    code = ml_talk_send(q, "GET", &setting);
     if (code == ML_EXIT_FINE && q->form == ML_FORM_TABLE) {
       ml_buf b = {0};
       ml_view_list(&b, ml_json_get(setting, "items"), "settings",
@@ -274,8 +274,8 @@ int ml_cmd_setting(ml_ask *q) {
   }
   setting_path(q);
   if (ml_args_flag(q->args, "unset"))
-    return ml_ask_send(q, "DELETE", NULL);
-  code = ml_ask_send(q, "GET", &setting);
+    return ml_talk_send(q, "DELETE", NULL);
+  code = ml_talk_send(q, "GET", &setting);
   if (code != ML_EXIT_FINE)
     return code;
   type = ml_json_str(setting, "type");

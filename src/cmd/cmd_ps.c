@@ -30,7 +30,7 @@ const ml_opt ml_opts_journal[] = {
 
 enum { ITEMS = 50, HISTORY_ITEMS = 10000 };
 
-static int send_list(ml_ask *q, const ml_json *list, const char *kind) {
+static int send_list(ml_talk *q, const ml_json *list, const char *kind) {
   ml_buf b = {0};
 
   if (q->form != ML_FORM_TABLE)
@@ -42,7 +42,7 @@ static int send_list(ml_ask *q, const ml_json *list, const char *kind) {
   return ml_out_send(&b);
 }
 
-static int put_filters(ml_ask *q) {
+static int put_filters(ml_talk *q) {
   static const struct { const char *opt, *param; } filters[] = {
     {"workflow", "workflow"}, {"status", "status"}, {"run", "run"},
     {"state", "state"}, {"assigned-to", "assigned_to"}};
@@ -61,7 +61,7 @@ static int put_filters(ml_ask *q) {
   return code;
 }
 
-int ml_cmd_ls(ml_ask *q) {
+int ml_cmd_ls(ml_talk *q) {
   static const char *const kinds[] = {"processes", "workflows", "incidents",
                                       NULL};
   const char *kind = ml_args_word(q->args, 0);
@@ -78,16 +78,16 @@ int ml_cmd_ls(ml_ask *q) {
   if (k == 0)
     code = put_filters(q);
   if (code == ML_EXIT_FINE)
-    code = ml_ask_list(q, ITEMS, &list);
+    code = ml_talk_list(q, ITEMS, &list);
   return code == ML_EXIT_FINE ? send_list(q, list, kinds[k]) : code;
 }
 
 /* The process in the first word: its full id. */
-static int process_word(ml_ask *q, char id[ML_ID_TEXT]) {
+static int process_word(ml_talk *q, char id[ML_ID_TEXT]) {
   return ml_remote_process(q->remote, ml_args_word(q->args, 0), id);
 }
 
-int ml_cmd_show(ml_ask *q) {
+int ml_cmd_show(ml_talk *q) {
   char id[ML_ID_TEXT];
   ml_json *p;
   ml_buf b = {0};
@@ -99,7 +99,7 @@ int ml_cmd_show(ml_ask *q) {
   ml_path_query(&q->path, "all", ml_args_flag(q->args, "all") ? "1" : NULL);
   ml_path_query(&q->path, "sealed",
                 ml_args_flag(q->args, "sealed") ? "1" : NULL);
-  code = ml_ask_send(q, "GET", &p);
+  code = ml_talk_send(q, "GET", &p);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -108,7 +108,7 @@ int ml_cmd_show(ml_ask *q) {
   return ml_out_send(&b);
 }
 
-int ml_cmd_history(ml_ask *q) {
+int ml_cmd_history(ml_talk *q) {
   char id[ML_ID_TEXT];
   ml_json *list;
   ml_buf b = {0};
@@ -118,7 +118,7 @@ int ml_cmd_history(ml_ask *q) {
     return code;
   ml_path(&q->path, "/v1/processes/{}/history", id);
   ml_path_query(&q->path, "after", ml_args_given(q->args, "after"));
-  code = ml_ask_list(q, HISTORY_ITEMS, &list);
+  code = ml_talk_list(q, HISTORY_ITEMS, &list);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -128,7 +128,7 @@ int ml_cmd_history(ml_ask *q) {
 }
 
 /* {"process", "status", "waiting": [activities that are live]} */
-static int send_why(ml_ask *q, const ml_json *p) {
+static int send_why(ml_talk *q, const ml_json *p) {
   const ml_json *acts = ml_json_get(p, "activities");
   ml_arena a = {0};
   ml_json *v;
@@ -160,7 +160,7 @@ static int send_why(ml_ask *q, const ml_json *p) {
   return code;
 }
 
-int ml_cmd_why(ml_ask *q) {
+int ml_cmd_why(ml_talk *q) {
   char id[ML_ID_TEXT];
   ml_json *p, *history;
   ml_clock *clock = ml_clock_system();
@@ -170,20 +170,20 @@ int ml_cmd_why(ml_ask *q) {
   if (code != ML_EXIT_FINE)
     return code;
   ml_path(&q->path, "/v1/processes/{}", id);
-  code = ml_ask_send(q, "GET", &p);
+  code = ml_talk_send(q, "GET", &p);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
     return send_why(q, p);
   ml_path(&q->path, "/v1/processes/{}/history", id);
-  code = ml_ask_list(q, HISTORY_ITEMS, &history);
+  code = ml_talk_list(q, HISTORY_ITEMS, &history);
   if (code != ML_EXIT_FINE)
     return code;
   ml_view_why(&b, p, ml_json_get(history, "items"), clock->wall_ms(clock));
   return ml_out_send(&b);
 }
 
-int ml_cmd_journal(ml_ask *q) {
+int ml_cmd_journal(ml_talk *q) {
   char id[ML_ID_TEXT];
   ml_json *list;
   int code = process_word(q, id);
@@ -192,6 +192,6 @@ int ml_cmd_journal(ml_ask *q) {
     return code;
   ml_path(&q->path, "/v1/processes/{}/journal", id);
   ml_path_query(&q->path, "activity", ml_args_given(q->args, "activity"));
-  code = ml_ask_list(q, HISTORY_ITEMS, &list);
+  code = ml_talk_list(q, HISTORY_ITEMS, &list);
   return code == ML_EXIT_FINE ? send_list(q, list, "journal") : code;
 }

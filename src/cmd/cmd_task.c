@@ -21,7 +21,7 @@ const ml_opt ml_opts_complete[] = {
 
 enum { ITEMS = 100 };
 
-int ml_cmd_tasks(ml_ask *q) {
+int ml_cmd_tasks(ml_talk *q) {
   const char *as = ml_args_get(q->args, "as");
   ml_json *list;
   ml_buf b = {0};
@@ -32,7 +32,7 @@ int ml_cmd_tasks(ml_ask *q) {
   ml_path_query(&q->path, "mine", as != NULL ? "1" : NULL);
   ml_path_query(&q->path, "lane", ml_args_given(q->args, "lane"));
   ml_path_query(&q->path, "status", ml_args_given(q->args, "status"));
-  code = ml_ask_list(q, ITEMS, &list);
+  code = ml_talk_list(q, ITEMS, &list);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -42,7 +42,7 @@ int ml_cmd_tasks(ml_ask *q) {
 }
 
 /* The answer to a change: the task in one line, or as JSON. */
-static int send_task(ml_ask *q, const ml_json *answer) {
+static int send_task(ml_talk *q, const ml_json *answer) {
   const ml_json *t = ml_json_get(answer, "task");
   const ml_json *next = ml_json_get(answer, "next");
   ml_json one = {.type = ML_JARR, .count = 1};
@@ -82,7 +82,7 @@ static bool has_outcome(const ml_json *form, const char *word) {
   return false;
 }
 
-int ml_cmd_complete(ml_ask *q) {
+int ml_cmd_complete(ml_talk *q) {
   const char *as = ml_args_get(q->args, "as");
   const char *outcome = ml_args_word(q->args, 1);
   char id[ML_ID_TEXT];
@@ -95,7 +95,7 @@ int ml_cmd_complete(ml_ask *q) {
     return code;
   ml_path(&q->path, "/v1/tasks/{}", id);
   ml_path_query(&q->path, "as", as);
-  code = ml_ask_send(q, "GET", &form);
+  code = ml_talk_send(q, "GET", &form);
   if (code != ML_EXIT_FINE)
     return code;
   if (outcome != NULL && strchr(outcome, '=') != NULL
@@ -109,15 +109,15 @@ int ml_cmd_complete(ml_ask *q) {
   if (as != NULL)
     ml_jw_kstrz(&q->w, "as", as);
   ml_jw_key(&q->w, "data");
-  rc = ml_ask_data(q, ml_json_get(form, "form"), outcome != NULL ? 2 : 1, &e);
+  rc = ml_talk_data(q, ml_json_get(form, "form"), outcome != NULL ? 2 : 1, &e);
   if (rc != ML_OK)
     return ml_out_error(ml_out_code(rc), &e);
   ml_jw_end(&q->w);
-  code = ml_ask_send(q, "POST", &answer);
+  code = ml_talk_send(q, "POST", &answer);
   return code == ML_EXIT_FINE ? send_task(q, answer) : code;
 }
 
-static int plain(ml_ask *q, const char *pattern) {
+static int plain(ml_talk *q, const char *pattern) {
   const char *as = ml_args_get(q->args, "as");
   const char *word = ml_args_word(q->args, 0);
   char id[ML_ID_TEXT];
@@ -127,15 +127,15 @@ static int plain(ml_ask *q, const char *pattern) {
   if (code != ML_EXIT_FINE)
     return code;
   ml_path(&q->path, pattern, id);
-  ml_ask_text(q, "as", as);
-  code = ml_ask_send(q, "POST", &answer);
+  ml_talk_text(q, "as", as);
+  code = ml_talk_send(q, "POST", &answer);
   return code == ML_EXIT_FINE ? send_task(q, answer) : code;
 }
 
-int ml_cmd_claim(ml_ask *q) {
+int ml_cmd_claim(ml_talk *q) {
   return plain(q, "/v1/tasks/{}/claim");
 }
 
-int ml_cmd_release(ml_ask *q) {
+int ml_cmd_release(ml_talk *q) {
   return plain(q, "/v1/tasks/{}/release");
 }

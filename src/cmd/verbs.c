@@ -33,12 +33,6 @@ static const ml_verb verbs[] = {
    "code 1.",
    "moonlane check workflows\nmoonlane check workflows/order-delivery -o json",
    ml_opts_check, 0, 1, ml_cmd_check, NULL},
-  {"test", "[FOLDER]", "run the workflows' own tests on a virtual clock",
-   "Each folder's test.lua runs in a world of its own: no network, no real time, "
-   "people as actors. With --torture every test runs again with seeded faults, "
-   "and must come to the same end.",
-   "moonlane test workflows\nmoonlane test workflows/order-delivery --torture",
-   ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
   {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
    "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
    "moonlane start order-delivery q_kintoneId=42\n"
@@ -245,12 +239,12 @@ static int unknown_verb(const char *name) {
 }
 
 static int run_asking(const ml_args *a) {
-  ml_ask q;
-  int code = ml_ask_begin(&q, a);
+  ml_talk q;
+  int code = ml_talk_begin(&q, a);
 
   if (code == ML_EXIT_FINE)
     code = a->verb->ask(&q);
-  ml_ask_end(&q);
+  ml_talk_end(&q);
   return code;
 }
 

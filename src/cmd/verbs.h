@@ -9,7 +9,7 @@
 #define ML_CMD_VERBS_H
 
 #include "cmd/args.h"
-#include "cmd/ask.h"
+#include "cmd/talk.h"
 
 #define ML_VERSION "0.1.0"
 #define ML_MANY ((size_t)-1)
@@ -23,7 +23,7 @@ typedef struct ml_verb {
   const ml_opt *opts;            /* its own; ended by a name of NULL */
   size_t words_min, words_max;
   int (*fn)(const ml_args *a);   /* works by itself; or */
-  int (*ask)(ml_ask *q);         /* asks an engine */
+  int (*ask)(ml_talk *q);         /* asks an engine */
 } ml_verb;
 
 /* The whole program: what main() returns. */
@@ -43,33 +43,33 @@ int ml_cmd_dev(const ml_args *a);
 int ml_cmd_check(const ml_args *a);
 int ml_cmd_test(const ml_args *a);
 /* cmd_ps.c */
-int ml_cmd_ls(ml_ask *q);
-int ml_cmd_show(ml_ask *q);
-int ml_cmd_history(ml_ask *q);
-int ml_cmd_why(ml_ask *q);
-int ml_cmd_journal(ml_ask *q);
+int ml_cmd_ls(ml_talk *q);
+int ml_cmd_show(ml_talk *q);
+int ml_cmd_history(ml_talk *q);
+int ml_cmd_why(ml_talk *q);
+int ml_cmd_journal(ml_talk *q);
 /* cmd_task.c */
-int ml_cmd_tasks(ml_ask *q);
-int ml_cmd_complete(ml_ask *q);
-int ml_cmd_claim(ml_ask *q);
-int ml_cmd_release(ml_ask *q);
+int ml_cmd_tasks(ml_talk *q);
+int ml_cmd_complete(ml_talk *q);
+int ml_cmd_claim(ml_talk *q);
+int ml_cmd_release(ml_talk *q);
 /* cmd_do.c */
-int ml_cmd_start(ml_ask *q);
-int ml_cmd_signal(ml_ask *q);
-int ml_cmd_retry(ml_ask *q);
-int ml_cmd_skip(ml_ask *q);
-int ml_cmd_cancel(ml_ask *q);
-int ml_cmd_reset(ml_ask *q);
-int ml_cmd_comment(ml_ask *q);
-int ml_cmd_poll(ml_ask *q);
-int ml_cmd_reload(ml_ask *q);
+int ml_cmd_start(ml_talk *q);
+int ml_cmd_signal(ml_talk *q);
+int ml_cmd_retry(ml_talk *q);
+int ml_cmd_skip(ml_talk *q);
+int ml_cmd_cancel(ml_talk *q);
+int ml_cmd_reset(ml_talk *q);
+int ml_cmd_comment(ml_talk *q);
+int ml_cmd_poll(ml_talk *q);
+int ml_cmd_reload(ml_talk *q);
 /* cmd_people.c */
-int ml_cmd_user(ml_ask *q);
-int ml_cmd_lane(ml_ask *q);
-int ml_cmd_token(ml_ask *q);
-int ml_cmd_setting(ml_ask *q);
+int ml_cmd_user(ml_talk *q);
+int ml_cmd_lane(ml_talk *q);
+int ml_cmd_token(ml_talk *q);
+int ml_cmd_setting(ml_talk *q);
 /* cmd_repl.c, cmd_version.c, cmd_help.c */
-int ml_cmd_repl(ml_ask *q);
+int ml_cmd_repl(ml_talk *q);
 int ml_cmd_version(const ml_args *a);
 int ml_cmd_help(const ml_args *a);
 

@@ -29,8 +29,29 @@
 **        | {"kind":"receive","label","signal","lane","at",..}
 **        | {"kind":"branch","name","at","when":true,"phases":[PHASE]}
 **   next   "phase" | {"kind":"join"} | {"kind":"finish"}
-**        | {"outcome": one of those, ...}
-** "title", "label": a text, or {"en":..,"ja":..}.
+**        | {"outcome": one of those, ...}; "" is the default
+** "title", "label": a text, or {"en":..,"ja":..}.  What is no data where data
+** is expected stands as {"$not_data":"a function"}.
+**
+** How a run goes through a list of phases, as the checks take it:
+** - It begins at the first phase.  Entering a phase whose `when` is false skips
+**   it: the phase behind it in the list is looked at, `next` is not, and the
+**   entry does not count for `max`.  The last phase of a list may not have
+**   `when`, so a list of conditions always has a default (Q7.2).
+** - A phase starts its activities and those branches whose `when` is true or
+**   missing.  With none of them it ends at once as with `done` (Q7.3: 0 true).
+** - When all have succeeded: the entry of next[] for the decider's outcome, else
+**   the one without an outcome, else (only `done`) the phase behind it in the
+**   list; behind the last one a branch joins and the workflow is complete.
+** - Every loop has a phase with `max` that is not skipped.
+** - A name of `next` is one of the same list.  Every outcome but `done` is
+**   mapped or there is a default.
+** - `need` of a task's outcome names fields that the task lets edit.
+** - A receive step takes "edit" (fields its message may fill) as a task does.
+** - Kinds of triggers: form and http ("form":["f","g!"]), schedule ("every" |
+**   "daily" | "weekly" | "monthly", "zone", "missed": "once" | "skip", "data"),
+**   poll ("every", "run":true), webhook ("receive":true); those two keep what
+**   else their makers put in, of which "into" names a field.
 */
 #ifndef ML_MODEL_FLOW_H
 #define ML_MODEL_FLOW_H
@@ -73,7 +94,7 @@ typedef struct ml_setting {
   ml_str id;
   ml_ftype type;
   bool required;
-  ml_str dflt;                   /* canonical JSON, or none */
+  ml_str dflt;                   /* canonical JSON (duration: ms), or none */
 } ml_setting;
 
 typedef struct ml_outcome {
@@ -149,7 +170,7 @@ typedef struct ml_phase {
   ml_next *next;
   uint16_t next_count;
   int32_t decider;               /* activity whose outcome next maps, or -1 */
-  uint32_t max;                  /* entries allowed; 0: no loop leads here */
+  uint32_t max;                  /* entries allowed; 0: not bounded here */
   bool when;                     /* a function says whether it is entered */
   ml_str path;                   /* "4" or "4.1.2" */
 } ml_phase;
@@ -207,7 +228,7 @@ typedef void ml_flow_fault_fn(void *arg, const char *at, const char *text);
 /*
 ** Check the tree and build the flows of one folder.  `folder` stands before
 ** every file name ("order-delivery/workflow.lua:9").  Every mistake is told,
-** at most 100; ML_INVALID when there was one, and then *flows is NULL.  On
+** at most 100, and limits by name (flow_part.h); ML_INVALID when there was one, and then *flows is NULL.  On
 ** ML_OK *flows is an array of *count flows, each to be ended with
 ** ml_flow_free(), the array with ml_mem_free().
 */

@@ -135,8 +135,7 @@ void due_look(ml_run *r) {
   if (r->first_scan || (r->next_due_ms > 0 && r->next_due_ms <= now) ||
       now < r->looked_ms || now - r->looked_ms > 60000) {
     r->looked_ms = now;
-    start_pass(r, (ml_due_item){r->first_scan ? INT64_MIN : 0, 0},
-               r->first_scan);
+    start_pass(r, (ml_due_item){0, 0}, r->first_scan);
   } else {
     arm(r);
   }

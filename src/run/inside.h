@@ -251,6 +251,7 @@ ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name);
 /* trigger.c */
 void triggers_swap(ml_run *r);               /* as the workflows in force say */
 int64_t triggers_due(ml_run *r, int64_t now_ms);   /* run those; next moment */
+void triggers_nudge(ml_run *r, ml_str workflow);
 void triggers_free(ml_run *r);
 ml_rc triggers_load(ml_run *r, ml_read *rd);
 

@@ -217,6 +217,7 @@ ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name) {
 }
 
 typedef struct setting_write {
+  ml_run *r;
   ml_arena arena;
   ml_row_setting row;
   ml_run_done_fn *done;
@@ -232,6 +233,8 @@ static void fill_setting(void *arg, ml_batch *b) {
 static void setting_done(void *arg, ml_rc rc, const ml_err *e) {
   setting_write *w = arg;
 
+  if (rc == ML_OK)
+    triggers_nudge(w->r, w->row.workflow);
   w->done(w->arg, rc, e);
   ml_arena_free(&w->arena);
   ml_mem_free(w);
@@ -311,6 +314,7 @@ void ml_run_set_setting(ml_run *r, ml_str workflow, ml_str key,
     fn(arg, ML_NOMEM, &e);
     return;
   }
+  w->r = r;
   w->done = fn;
   w->arg = arg;
   w->row.workflow = arena_str(&w->arena, workflow, &starved);

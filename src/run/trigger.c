@@ -151,6 +151,16 @@ void triggers_swap(ml_run *r) {
     t->stale = true;
   sweep(r);
 }
+/* A setting changed: what failed for want of it, or waits by an old period, is
+** tried at once. */
+void triggers_nudge(ml_run *r, ml_str workflow) {
+  for (trigger *t = r->triggers; t != NULL; t = t->next)
+    if (ml_str_eq(t->workflow, workflow) && t->due_ms != 0)
+      t->due_ms = now_wall(r);
+  if (r->begun && !r->stopped)
+    due_look(r);
+}
+
 static void run_poll(ml_run *r, trigger *t);
 
 /* Run what is due (now_ms 0: only look); the next moment, 0: none. */
@@ -217,8 +227,8 @@ static void finish(trun *x) {
   }
   if (x->fn != NULL)
     x->fn(x->arg, x->rc, &x->e, b.bad ? ML_STR("{}") : (ml_str){b.p, b.len});
-  if (x->rc != ML_OK && x->fn == NULL)
-    t->failed = true;
+  if (x->fn == NULL)
+    t->failed = x->rc != ML_OK;
   ml_buf_free(&b);
   if (ml_str_is(x->mode, "run")) {
     t->running = false;
@@ -241,7 +251,8 @@ static void fail(trun *x, ml_rc rc, const char *at, ml_str text) {
              (int)x->t->name.n, x->t->name.p, (int)x->t->workflow.n,
              x->t->workflow.p, (int)(text.n > 300 ? 300 : text.n),
              text.p != NULL ? text.p : "");
-  ml_log(ML_WARN, "trigger-failed", "why", x->e.text, NULL);
+  if (!x->t->failed)                        /* once a change of state */
+    ml_log(ML_WARN, "trigger-failed", "why", x->e.text, NULL);
   finish(x);
 }
 

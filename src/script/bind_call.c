@@ -141,6 +141,9 @@ static int host_call(lua_State *L) {
   call = next_call(L, kind, name);
   hash_of(L, kind, hashed, hash);
   e = find(s, call);
+  if (e == NULL && s->q->journal_count + s->entry_n >= ML_ENTRIES_MAX)
+    return ml_bind_raise(L, "more than %d entries in the journal",
+                         ML_ENTRIES_MAX);
   if (e == NULL) {
     s->want_call = call;
     s->want_kind = kind;

@@ -1,190 +1,16 @@
-/* worker.c - bundles, their images, and one slice on an image. */
+/* worker.c - one slice on an image, and its answer. */
 #include "script/worker.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/crypto.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "script/bind.h"
-#include "script/box.h"
 #include "script/frame.h"
-#include "script/stock.h"
+#include "script/worker_inside.h"
 
 enum { BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50 };
-
-/* What was evaluated before the image was taken. */
-typedef enum image_kind {
-  IMAGE_LINE,                  /* not even moonlane/slice.lua */
-  IMAGE_PLAIN, IMAGE_FLOW, IMAGE_RULES, IMAGE_TEST
-} image_kind;
-static const char *const image_words[] = {"line", "plain", "flow", "rules",
-                                          "test"};
-
-/* The functions of moonlane/slice.lua. */
-enum { F_PREPARE, F_DEFINE, F_ATTEMPT, F_JUDGE, F_TRIGGER, F_RULE, F_TRY,
-       F_TEST_LIST, F_TEST_RUN, F_COUNT };
-static const char *const functions[F_COUNT] = {
-  "prepare", "define", "attempt", "judge", "trigger", "rule", "try",
-  "test_list", "test_run"
-};
-
-typedef struct bundle {
-  struct bundle *next;         /* the most recently used first */
-  uint8_t hash[32];
-  ml_arena arena;
-  ml_source *sources;
-  size_t n;
-} bundle;
-
-typedef struct image {
-  struct image *next;          /* the most recently used first */
-  bundle *b;                   /* its box borrows from the bundle's arena */
-  image_kind kind;
-  ml_str path;                 /* of the rules; in the bundle's arena */
-  ml_box *box;
-  int refs[F_COUNT];
-} image;
-
-struct ml_worker {
-  ml_worker_conf conf;
-  bundle *bundles;
-  image *images;
-  ml_slice *slice;             /* the one under way: bindings look here */
-  int64_t cpu_us;              /* the thread's clock at the last look */
-};
-
-/* ---- bundles ---- */
-
-static void image_free(image *im) {
-  if (im == NULL)
-    return;
-  ml_box_free(im->box);
-  ml_mem_free(im);
-}
-
-/* Drop the images of a bundle; of all when b is NULL. */
-static void images_drop(ml_worker *w, const bundle *b) {
-  image **p = &w->images, *im;
-
-  while ((im = *p) != NULL) {
-    if (b != NULL && im->b != b) {
-      p = &im->next;
-      continue;
-    }
-    *p = im->next;
-    image_free(im);
-  }
-}
-
-static void bundle_free(bundle *b) {
-  if (b == NULL)
-    return;
-  ml_arena_free(&b->arena);
-  ml_mem_free(b);
-}
-
-static void bundle_drop(ml_worker *w, bundle **link) {
-  bundle *b = *link;
-
-  *link = b->next;
-  images_drop(w, b);
-  bundle_free(b);
-}
-
-static bundle *bundle_find(ml_worker *w, const uint8_t hash[32]) {
-  bundle **p = &w->bundles, *b;
-
-  while (*p != NULL && memcmp((*p)->hash, hash, 32) != 0)
-    p = &(*p)->next;
-  b = *p;
-  if (b == NULL)
-    return NULL;
-  *p = b->next;
-  b->next = w->bundles;
-  w->bundles = b;
-  return b;
-}
-
-static bool copy_sources(bundle *b, const ml_ask *q) {
-  size_t i;
-
-  b->sources = ml_arena_zero(&b->arena, (q->source_count + 1) *
-                                            sizeof *b->sources);
-  if (b->sources == NULL)
-    return false;
-  for (i = 0; i < q->source_count; i++) {
-    ml_str name = q->sources[i].name, text = q->sources[i].text;
-    char *n = ml_arena_dup(&b->arena, name.p, name.n);
-    char *t = ml_arena_dup(&b->arena, text.p, text.n);
-
-    if (n == NULL || t == NULL)
-      return false;
-    if (strcmp(n, "moonlane/init.lua") == 0)   /* require "moonlane" */
-      memcpy(n, "moonlane.lua", sizeof "moonlane.lua");
-    b->sources[i].name = ml_str_of(n);
-    b->sources[i].text = (ml_str){t, text.n};
-  }
-  b->n = q->source_count;
-  return true;
-}
-
-static bundle *bundle_add(ml_worker *w, const uint8_t hash[32],
-                          const ml_ask *q) {
-  bundle *b = ml_mem_zero(sizeof *b), **p = &w->bundles;
-  uint32_t n;
-
-  if (b == NULL)
-    return NULL;
-  memcpy(b->hash, hash, 32);
-  if (!copy_sources(b, q)) {
-    bundle_free(b);
-    return NULL;
-  }
-  b->next = w->bundles;
-  w->bundles = b;
-  for (n = 0; *p != NULL && n < w->conf.bundles; n++)
-    p = &(*p)->next;
-  while (*p != NULL)
-    bundle_drop(w, p);
-  return b;
-}
-
-/* Sources without a bundle's hash get one of their own. */
-static ml_rc hash_sources(const ml_ask *q, uint8_t out[32]) {
-  ml_sha *h = ml_sha_open();
-  uint64_t sizes[2];
-  size_t i;
-
-  for (i = 0; i < q->source_count; i++) {
-    sizes[0] = q->sources[i].name.n;
-    sizes[1] = q->sources[i].text.n;
-    ml_sha_add(h, sizes, sizeof sizes);
-    ml_sha_add(h, q->sources[i].name.p, q->sources[i].name.n);
-    ml_sha_add(h, q->sources[i].text.p, q->sources[i].text.n);
-  }
-  return ml_sha_close(h, out);
-}
-
-/* The bundle that a question is about.  ML_NOT_FOUND: it must be sent. */
-static ml_rc bundle_of(ml_worker *w, const ml_ask *q, bundle **out) {
-  uint8_t hash[32];
-
-  memcpy(hash, q->bundle, 32);
-  if (!ml_stock_named(hash)) {
-    if (hash_sources(q, hash) != ML_OK)
-      return ML_NOMEM;
-  }
-  *out = bundle_find(w, hash);
-  if (*out != NULL)
-    return ML_OK;
-  if (q->source_count == 0 && ml_stock_named(q->bundle))
-    return ML_NOT_FOUND;
-  *out = bundle_add(w, hash, q);
-  return *out != NULL ? ML_OK : ML_NOMEM;
-}
 
 /* ---- how a slice went, as an answer ---- */
 
@@ -241,7 +67,7 @@ static ml_end end_of(ml_box_class c) {
 }
 
 /* message, at, traceback of a slice that went wrong. */
-static void put_error(ml_arena *a, const image *im, ml_box_class c,
+void ml_worker_error(ml_arena *a, const image *im, ml_box_class c,
                       ml_answer *r) {
   const char *m = ml_box_message(im->box), *t = ml_box_traceback(im->box);
   size_t n = place_at(im->b, m);
@@ -256,14 +82,18 @@ static void put_error(ml_arena *a, const image *im, ml_box_class c,
   r->traceback = ml_slice_clean(a, ml_str_of(t), ML_ERROR_MAX);
 }
 
-static void broke(ml_answer *r, const char *text) {
+void ml_worker_broke(ml_answer *r, const char *text) {
   r->end = ML_END_BROKE;
   r->text = ml_str_of(text);
 }
 
-/* ---- images ---- */
+/* ---- one slice ---- */
 
-static ml_box_limits limits_of(const ml_worker *w, const ml_ask *q) {
+bool ml_worker_is_line(const ml_ask *q) {
+  return q->kind == ML_ASK_EVAL && !ml_str_is(q->mode, "try");
+}
+
+ml_box_limits ml_worker_limits(const ml_worker *w, const ml_ask *q) {
   ml_box_limits l = {.units = q->units, .soft_ms = q->soft_ms,
                      .counting = q->count_units || w->conf.counting};
 
@@ -275,179 +105,6 @@ static ml_box_limits limits_of(const ml_worker *w, const ml_ask *q) {
     l.soft_ms = INT64_MAX / 4;     /* units alone give the verdict */
   return l;
 }
-
-/* moonlane/slice.lua, and a reference to each of its functions. */
-static ml_box_class open_slices(image *im, ml_err *e) {
-  lua_State *co = ml_box_thread(im->box), *L = ml_box_lua(im->box);
-  ml_box_class c = ml_box_load(im->box, co, "moonlane/slice.lua", e);
-  int n = 0, i;
-
-  if (c == ML_BOX_OK)
-    c = ml_box_resume(im->box, co, 0, &n, e);
-  if (c != ML_BOX_OK)
-    return c;
-  if (n < 1 || !lua_istable(co, -n)) {
-    lua_settop(co, 0);
-    lua_pushnil(co);
-    n = 1;
-  } else {
-    ml_box_freeze_table(co, -n);
-  }
-  lua_settop(co, 1);
-  for (i = 0; i < F_COUNT; i++) {
-    if (lua_istable(co, 1))
-      lua_getfield(co, 1, functions[i]);
-    else
-      lua_pushnil(co);
-    lua_xmove(co, L, 1);
-    im->refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);
-  }
-  lua_settop(co, 0);
-  return ML_BOX_OK;
-}
-
-static ml_box_class prepare(image *im, ml_err *e) {
-  lua_State *co = ml_box_thread(im->box);
-  ml_box_class c = open_slices(im, e);
-  int n = 0;
-
-  if (c != ML_BOX_OK)
-    return c;
-  lua_rawgeti(co, LUA_REGISTRYINDEX, im->refs[F_PREPARE]);
-  lua_pushstring(co, image_words[im->kind]);
-  lua_pushlstring(co, im->path.p != NULL ? im->path.p : "", im->path.n);
-  c = ml_box_resume(im->box, co, 2, &n, e);
-  if (c == ML_BOX_OK)
-    lua_settop(co, 0);
-  return c;
-}
-
-/* Add the sources and evaluate.  Whatever fails is in *r. */
-static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
-                       ml_answer *r) {
-  ml_slice apart = {.q = q};   /* what evaluating prints is nobody's log */
-  ml_box_class c;
-  ml_err e = {0};
-  size_t i;
-  ml_rc rc;
-
-  for (i = 0; i < im->b->n; i++) {
-    rc = ml_box_add_source(im->box, im->b->sources[i].name.p,
-                           im->b->sources[i].text);
-    if (rc == ML_LIMIT || rc == ML_INVALID) {
-      broke(r, rc == ML_LIMIT ? "a source file is larger than 256 KiB"
-                              : "the name of a source file is too long");
-      r->at = im->b->sources[i].name;
-      return false;
-    }
-    if (rc != ML_OK) {
-      broke(r, "the worker is short of memory");
-      return false;
-    }
-  }
-  ml_bind_open(im->box, &w->slice);
-  ml_box_on_print(im->box, ml_bind_print, NULL);
-  ml_box_seed(im->box, im->b->hash, 32);
-  w->slice = &apart;
-  c = im->kind != IMAGE_LINE ? prepare(im, &e) : ML_BOX_OK;
-  w->slice = NULL;
-  ml_slice_done(&apart);
-  if (c != ML_BOX_OK) {
-    put_error(&s->arena, im, c, r);
-    return false;
-  }
-  if (ml_box_freeze(im->box) != ML_OK) {
-    broke(r, "the worker is short of memory");
-    return false;
-  }
-  return true;
-}
-
-static image *image_find(ml_worker *w, const bundle *b, image_kind kind,
-                         ml_str path) {
-  image **p = &w->images, *im;
-
-  while (*p != NULL && ((*p)->b != b || (*p)->kind != kind ||
-                        !ml_str_eq((*p)->path, path)))
-    p = &(*p)->next;
-  im = *p;
-  if (im == NULL)
-    return NULL;
-  *p = im->next;
-  im->next = w->images;
-  w->images = im;
-  return im;
-}
-
-static void images_trim(ml_worker *w) {
-  image **p = &w->images, *im;
-  uint32_t n;
-
-  for (n = 0; *p != NULL && n + 1 < w->conf.images; n++)
-    p = &(*p)->next;
-  while ((im = *p) != NULL) {
-    *p = im->next;
-    image_free(im);
-  }
-}
-
-static bool is_line(const ml_ask *q) {
-  return q->kind == ML_ASK_EVAL && !ml_str_is(q->mode, "try");
-}
-
-static image_kind kind_of(const ml_ask *q) {
-  switch (q->kind) {
-  case ML_ASK_DEFINE:
-    return IMAGE_PLAIN;
-  case ML_ASK_EVAL:
-    return is_line(q) ? IMAGE_LINE : IMAGE_PLAIN;
-  case ML_ASK_RULE:
-    return IMAGE_RULES;
-  case ML_ASK_TEST:
-    return IMAGE_TEST;
-  default:
-    return IMAGE_FLOW;
-  }
-}
-
-/* The image for a question; NULL with *r filled. */
-static image *image_of(ml_worker *w, bundle *b, const ml_ask *q, ml_slice *s,
-                       ml_answer *r) {
-  image_kind kind = kind_of(q);
-  ml_str path = kind != IMAGE_RULES ? ML_NOSTR
-                : q->path.n > 0 ? q->path : ML_STR("rules.lua");
-  ml_box_limits l = limits_of(w, &(ml_ask){.kind = ML_ASK_DEFINE,
-                                           .count_units = q->count_units});
-  image *im = image_find(w, b, kind, path);
-
-  if (im != NULL)
-    return im;
-  images_trim(w);
-  im = ml_mem_zero(sizeof *im);
-  if (im == NULL || ml_box_new(&l, &im->box) != ML_OK) {
-    ml_mem_free(im);
-    broke(r, "the worker is short of memory");
-    return NULL;
-  }
-  im->b = b;
-  im->kind = kind;
-  if (path.p != NULL)
-    im->path = (ml_str){ml_arena_dup(&b->arena, path.p, path.n), path.n};
-  if (path.p != NULL && im->path.p == NULL) {
-    broke(r, "the worker is short of memory");
-    image_free(im);
-    return NULL;
-  }
-  if (!fill_image(w, im, q, s, r)) {
-    image_free(im);
-    return NULL;
-  }
-  im->next = w->images;
-  w->images = im;
-  return im;
-}
-
-/* ---- one slice ---- */
 
 static void put_arg(lua_State *co, const char *name, ml_str s) {
   if (s.p == NULL)
@@ -498,12 +155,12 @@ static void put_result(ml_slice *s, lua_State *co, int n, ml_answer *r) {
     return;
   p = lua_tolstring(co, -n, &len);
   if (!ml_text_utf8((ml_str){p, len})) {
-    broke(r, "what was returned is not valid UTF-8");
+    ml_worker_broke(r, "what was returned is not valid UTF-8");
     return;
   }
   r->text = (ml_str){ml_arena_dup(&s->arena, p, len), len};
   if (r->text.p == NULL)
-    broke(r, "the worker is short of memory");
+    ml_worker_broke(r, "the worker is short of memory");
 }
 
 static void put_want(const ml_slice *s, ml_answer *r) {
@@ -553,7 +210,7 @@ static bool put_data(ml_slice *s, ml_answer *r) {
 static void put_held(ml_slice *s, ml_answer *r) {
   if (!put_data(s, r)) {
     *r = (ml_answer){.id = r->id};
-    broke(r, "the worker is short of memory");
+    ml_worker_broke(r, "the worker is short of memory");
     return;
   }
   if (s->has_subject)
@@ -586,7 +243,7 @@ static void put_end(ml_slice *s, image *im, ml_box_class c, int n,
     if (r->end == ML_END_RETRY)
       r->after_ms = s->after_ms;
   } else {
-    put_error(&s->arena, im, c, r);
+    ml_worker_error(&s->arena, im, c, r);
   }
   if (r->end == ML_END_RETURNED || r->end == ML_END_FAILED)
     put_held(s, r);
@@ -628,7 +285,7 @@ static int push_call(image *im, lua_State *co, const ml_ask *q,
 static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
                 ml_answer *r) {
   lua_State *co;
-  ml_box_limits l = limits_of(w, q);
+  ml_box_limits l = ml_worker_limits(w, q);
   ml_box_class c;
   ml_err e = {0};
   int n = 0, nargs;
@@ -656,7 +313,7 @@ static void pack(ml_buf *out, ml_answer *r) {
     return;
   out->bad = false;
   out->len = before;
-  broke(&small, "what the slice gave back is more than a frame holds");
+  ml_worker_broke(&small, "what the slice gave back is more than a frame holds");
   ml_answer_pack(out, &small);
 }
 
@@ -664,7 +321,7 @@ static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_str line,
                   ml_buf *out) {
   ml_slice s = {.q = q, .line = line};
   ml_answer r = {.id = q->id, .after_ms = -1};
-  image *im = image_of(w, b, q, &s, &r);
+  image *im = ml_worker_image(w, b, q, &s, &r);
 
   if (im != NULL)
     run(w, im, q, &s, &r);
@@ -680,7 +337,7 @@ static ml_str take_line(ml_ask *q) {
   ml_str line = ML_NOSTR;
   size_t i, n = 0;
 
-  if (!is_line(q))
+  if (!ml_worker_is_line(q))
     return line;
   for (i = 0; i < q->source_count; i++)
     if (ml_str_is(list[i].name, "line"))
@@ -696,17 +353,13 @@ static ml_rc answer(ml_worker *w, ml_ask *q, ml_buf *out) {
   ml_str line = take_line(q);
   ml_rc rc;
 
-  if (q->kind == ML_ASK_BUNDLE) {
-    if (bundle_find(w, q->bundle) != NULL)
-      return ML_OK;
-    return bundle_add(w, q->bundle, q) != NULL ? ML_OK : ML_NOMEM;
-  }
+  if (q->kind == ML_ASK_BUNDLE)
+    return ml_worker_learn(w, q);
   if (q->kind == ML_ASK_FORGET) {
-    if (bundle_find(w, q->bundle) != NULL)
-      bundle_drop(w, &w->bundles);       /* found ones stand first */
+    ml_worker_forget(w, q->bundle);
     return ML_OK;
   }
-  rc = bundle_of(w, q, &b);
+  rc = ml_worker_bundle(w, q, &b);
   if (rc == ML_NOT_FOUND) {
     ml_answer_pack_need(out, q->id, q->bundle);
     return ML_OK;
@@ -751,8 +404,6 @@ ml_rc ml_worker_new(const ml_worker_conf *conf, ml_worker **out) {
 void ml_worker_free(ml_worker *w) {
   if (w == NULL)
     return;
-  images_drop(w, NULL);
-  while (w->bundles != NULL)
-    bundle_drop(w, &w->bundles);
+  ml_worker_forget_all(w);
   ml_mem_free(w);
 }

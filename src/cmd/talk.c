@@ -1,11 +1,11 @@
-/* ask.c - what the verbs that ask an engine share. */
-#include "cmd/ask.h"
+/* talk.c - what the verbs that ask an engine share. */
+#include "cmd/talk.h"
 
 #include <string.h>
 
 #include "base/text.h"
 
-int ml_ask_begin(ml_ask *q, const ml_args *a) {
+int ml_talk_begin(ml_talk *q, const ml_args *a) {
   ml_err e = {0};
 
   memset(q, 0, sizeof *q);
@@ -16,14 +16,14 @@ int ml_ask_begin(ml_ask *q, const ml_args *a) {
   return ml_remote_open(a, &q->remote);
 }
 
-void ml_ask_end(ml_ask *q) {
+void ml_talk_end(ml_talk *q) {
   ml_remote_close(q->remote);
   ml_buf_free(&q->path);
   ml_buf_free(&q->body);
   ml_arena_free(&q->arena);
 }
 
-int ml_ask_send(ml_ask *q, const char *method, ml_json **out) {
+int ml_talk_send(ml_talk *q, const char *method, ml_json **out) {
   const ml_buf *body = q->body.len > 0 || q->body.bad ? &q->body : NULL;
   ml_json *unused;
   int code = ml_remote_call(q->remote, &q->arena, method, &q->path, body,
@@ -38,7 +38,7 @@ int ml_ask_send(ml_ask *q, const char *method, ml_json **out) {
   return code;
 }
 
-int ml_ask_list(ml_ask *q, size_t dflt, ml_json **out) {
+int ml_talk_list(ml_talk *q, size_t dflt, ml_json **out) {
   int64_t limit;
   ml_err e = {0};
   int code;
@@ -51,7 +51,7 @@ int ml_ask_list(ml_ask *q, size_t dflt, ml_json **out) {
   return code;
 }
 
-void ml_ask_text(ml_ask *q, const char *key, const char *value) {
+void ml_talk_text(ml_talk *q, const char *key, const char *value) {
   ml_jw_obj(&q->w);
   if (value != NULL)
     ml_jw_kstrz(&q->w, key, value);
@@ -120,7 +120,7 @@ static ml_rc put_typed(ml_jw *w, ml_str name, ml_str type, ml_str text,
   return ML_OK;
 }
 
-ml_rc ml_ask_pairs(ml_jw *w, const ml_json *fields, const char *const *words,
+ml_rc ml_talk_pairs(ml_jw *w, const ml_json *fields, const char *const *words,
                    size_t count, ml_err *e) {
   for (size_t i = 0; i < count; i++) {
     const char *eq = strchr(words[i], '=');
@@ -144,7 +144,7 @@ ml_rc ml_ask_pairs(ml_jw *w, const ml_json *fields, const char *const *words,
   return ML_OK;
 }
 
-ml_rc ml_ask_data(ml_ask *q, const ml_json *fields, size_t first_word,
+ml_rc ml_talk_data(ml_talk *q, const ml_json *fields, size_t first_word,
                   ml_err *e) {
   const char *data = ml_args_given(q->args, "data");
   size_t n = q->args->word_count > first_word
@@ -166,7 +166,7 @@ ml_rc ml_ask_data(ml_ask *q, const ml_json *fields, size_t first_word,
     ml_jw_json(&q->w, &v->obj[i].value);
   }
   if (n > 0) {
-    ml_rc rc = ml_ask_pairs(&q->w, fields, q->args->words + first_word, n, e);
+    ml_rc rc = ml_talk_pairs(&q->w, fields, q->args->words + first_word, n, e);
     if (rc != ML_OK)
       return rc;
   }

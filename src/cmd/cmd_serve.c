@@ -1,0 +1,48 @@
+/* cmd_serve.c - moonlane serve. */
+#include "cmd/out.h"
+#include "cmd/serve.h"
+#include "cmd/verbs.h"
+
+const ml_opt ml_opts_serve[] = {
+  {"db", "FILE", "where everything is kept (moonlane.db)", 0},
+  {"listen", "ADDRESS", "HOST:PORT; port 0: any free one (127.0.0.1:0)", 0},
+  {"socket", "PATH", "for commands; mode 0600 (FILE.sock)", 0},
+  {"allow", "ADDRESS", "a private ADDRESS:PORT that workflows may reach", 0},
+  {"host", "NAME", "a Host name to serve, beside the loopback ones", 0},
+  {"workers", "N", "script workers (as many as cores, 2 to 8)", 0},
+  {"drain", "DURATION", "how long an end in order may take (30s)", 0},
+  {"key-file", "FILE", "the key of sealed settings (FILE.key)", 0},
+  {"token-file", "FILE", "where the first token goes (FILE.token)", 0},
+  {"insecure-scripts", NULL, "go on where the kernel has no jail", 0},
+  {NULL, NULL, NULL, 0}};
+
+int ml_cmd_serve(const ml_args *a) {
+  const char *db = ml_args_get(a, "db");
+  ml_arena arena = {0};
+  ml_serve_conf conf = {
+    .folder = ml_args_word(a, 0), .socket = ml_args_get(a, "socket"),
+    .key_file = ml_args_get(a, "key-file"),
+    .token_file = ml_args_get(a, "token-file"),
+    .listen = ml_args_get(a, "listen")};
+  int code;
+
+  conf.db = db != NULL ? db : "moonlane.db";
+  if (conf.folder == NULL)
+    conf.folder = ml_args_get(a, "folder");
+  if (conf.folder == NULL)
+    conf.folder = "workflows";
+  if (conf.listen == NULL)
+    conf.listen = "127.0.0.1:0";
+  if (conf.socket == NULL)
+    conf.socket = ml_arena_printf(&arena, "%s.sock", conf.db);
+  if (conf.key_file == NULL)
+    conf.key_file = ml_arena_printf(&arena, "%s.key", conf.db);
+  if (conf.token_file == NULL)
+    conf.token_file = ml_arena_printf(&arena, "%s.token", conf.db);
+  if (conf.socket == NULL || conf.key_file == NULL || conf.token_file == NULL)
+    code = ml_out_fail(ML_EXIT_FALSE, "out of memory");
+  else
+    code = ml_serve(a, &conf);
+  ml_arena_free(&arena);
+  return code;
+}

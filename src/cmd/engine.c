@@ -1,0 +1,119 @@
+/* engine.c - putting the parts together, and taking them apart. */
+#include "cmd/engine.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "cmd/args.h"
+#include "cmd/files.h"
+
+enum { TURN_MS = 1000 };
+
+/* A flush failed: what is on disk is not known any more, and every further
+** answer could be a lie.  The next start reads what is really there. */
+static void stopped(void *arg, ml_rc rc, const char *why) {
+  (void)arg;
+  ml_log(ML_ERROR_LEVEL, "engine-stopped", "rc", ml_rc_name(rc), "why", why,
+         NULL);
+  _exit(ML_EXIT_STOPPED);
+}
+
+static void notified(void *arg) {
+  ml_loop_wake(arg);
+}
+
+static void reap(void *arg) {
+  ml_engine *g = arg;
+
+  if (g->run != NULL)
+    ml_run_reap(g->run);
+}
+
+static ml_rc open_store(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
+  bool memory = strcmp(conf->db, ":memory:") == 0;
+  ml_store_conf sc = {.path = conf->db, .threaded = !memory,
+                      .notify = notified, .notify_arg = g->reap};
+
+  return ml_store_open(&sc, &g->store, e);
+}
+
+static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
+  ml_run_conf rc = {
+    .loop = g->loop, .store = g->store, .http = g->http, .script = g->script,
+    .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
+    .allow_count = conf->allow_count, .stopped = stopped};
+  ml_rand *rand = ml_rand_system();
+  uint8_t fresh[sizeof rc.secret_key];
+  ml_rc result = ML_OK;
+
+  rand->bytes(rand, fresh, sizeof fresh);
+  if (conf->key_file == NULL)
+    memcpy(rc.secret_key, fresh, sizeof fresh);
+  else
+    result = ml_file_secret(conf->key_file, rc.secret_key, fresh, sizeof fresh,
+                            e);
+  if (result == ML_OK)
+    result = ml_run_new(&rc, &g->run, e);
+  ml_crypto_wipe(fresh, sizeof fresh);
+  ml_crypto_wipe(&rc, sizeof rc);
+  return result;
+}
+
+ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
+  ml_host_conf hc = {.workers = conf->workers, .insecure = conf->insecure};
+  ml_rc rc;
+
+  memset(g, 0, sizeof *g);
+  rc = ml_loop_new(NULL, &g->loop);
+  if (rc == ML_OK)
+    rc = ml_host_new(g->loop, &hc, &g->script, e);
+  if (rc == ML_OK) {
+    if (e->text[0] != '\0')
+      g->insecure = *e;
+    g->reap = ml_loop_wakeup_new(g->loop, reap, g);
+    rc = g->reap != NULL ? open_store(g, conf, e) : ML_NOMEM;
+  }
+  if (rc == ML_OK)
+    rc = ml_client_new(g->loop, 0, 0, &g->http);
+  if (rc == ML_OK)
+    rc = open_run(g, conf, e);
+  if (rc != ML_OK && e->rc != rc)
+    ml_err_set(e, rc, NULL, "the engine cannot start (%s)", ml_rc_name(rc));
+  if (rc != ML_OK)
+    ml_engine_close(g, NULL, NULL);
+  return rc;
+}
+
+void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
+  ml_host_free(g->script);       /* its open questions end; the run hears it */
+  if (g->store != NULL)
+    ml_store_wait(g->store);
+  ml_run_free(g->run);
+  g->run = NULL;
+  if (after != NULL)
+    after(arg);
+  ml_client_free(g->http);
+  ml_store_close(g->store);
+  ml_loop_wakeup_free(g->reap);
+  ml_loop_free(g->loop);
+  memset(g, 0, sizeof *g);
+}
+
+void ml_engine_done(void *arg, ml_rc rc, const ml_err *e) {
+  ml_engine_wait *w = arg;
+
+  w->over = true;
+  w->rc = rc;
+  if (e != NULL)
+    w->e = *e;
+}
+
+void ml_engine_until(ml_engine *g, ml_engine_wait *w) {
+  while (!w->over) {
+    ml_loop_turn(g->loop, TURN_MS);
+    if (g->run != NULL)
+      ml_run_reap(g->run);
+  }
+}

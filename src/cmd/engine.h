@@ -1,0 +1,53 @@
+/*
+** engine.h - the parts of an engine, put together in the one order that is
+** safe: script workers before the store, a secret or a thread.
+*/
+#ifndef ML_CMD_ENGINE_H
+#define ML_CMD_ENGINE_H
+
+#include <stdbool.h>
+
+#include "net/client.h"
+#include "net/loop.h"
+#include "run/run.h"
+#include "script/host.h"
+#include "store/store.h"
+
+typedef struct ml_engine_conf {
+  const char *db;                /* ":memory:": nothing is kept, no threads */
+  const char *key_file;          /* made at the first start; NULL: a key that
+                                    is forgotten */
+  const ml_str *allow;
+  size_t allow_count;
+  uint32_t workers;
+  bool insecure;
+} ml_engine_conf;
+
+typedef struct ml_engine {
+  ml_loop *loop;
+  ml_script *script;
+  ml_store *store;
+  ml_http *http;
+  ml_run *run;
+  ml_loop_wakeup *reap;
+  ml_err insecure;               /* text: what the kernel lacks; or "" */
+} ml_engine;
+
+/* *e is zeroed first; on failure what was made is ended. */
+ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e);
+/* Waits for what the writer has.  Zeroed or half made: fine.  `after` (or NULL)
+** ends what the run points to (the api): called when the run is gone and the
+** loop still there. */
+void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg);
+
+/* An asynchronous call as a synchronous one: hand ml_engine_done and a zeroed
+** ml_engine_wait to the call, then wait; the loop goes on meanwhile. */
+typedef struct ml_engine_wait {
+  bool over;
+  ml_rc rc;
+  ml_err e;
+} ml_engine_wait;
+void ml_engine_done(void *wait, ml_rc rc, const ml_err *e);
+void ml_engine_until(ml_engine *g, ml_engine_wait *wait);
+
+#endif
