@@ -225,7 +225,7 @@ static void three_hard_kills_are_the_limit(void **state) {
   int i;
   ml_host_conf conf = {.workers = 2};
 
-  conf.hard_ms[ML_ASK_ATTEMPT] = 300;
+  conf.hard_ms[ML_ASK_ATTEMPT] = 1000;
   begin(b, conf);
   ask(b, "loop", 0, 60000, &g[0]);           /* nothing else stops it */
   for (i = 1; i <= 40; i++)
@@ -233,7 +233,7 @@ static void three_hard_kills_are_the_limit(void **state) {
   turn_until(b, 41);
   assert_int_equal(g[0].n, 1);
   assert_int_equal(g[0].rc, ML_LIMIT);
-  assert_non_null(strstr(g[0].text, "300 ms"));
+  assert_non_null(strstr(g[0].text, "1000 ms"));
   for (i = 1; i <= 40; i++)
     right(&g[i], "x", i);
   assert_int_equal(stats(b).blamed, 3);

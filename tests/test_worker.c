@@ -32,22 +32,12 @@ typedef struct bench {
   ml_buf out;
 } bench;
 
-__attribute__((format(printf, 2, 3)))
-static char *keep(bench *b, const char *fmt, ...) {
-  va_list ap;
-  char *p;
-  int n;
-
-  va_start(ap, fmt);
-  n = vsnprintf(NULL, 0, fmt, ap);
-  va_end(ap);
-  p = ml_arena_alloc(&b->arena, (size_t)n + 1);
+static char *kept(char *p) {
   assert_non_null(p);
-  va_start(ap, fmt);
-  vsnprintf(p, (size_t)n + 1, fmt, ap);
-  va_end(ap);
   return p;
 }
+
+#define keep(b, ...) kept(ml_arena_printf(&(b)->arena, __VA_ARGS__))
 
 static void add(bench *b, const char *name, const char *text) {
   size_t i;

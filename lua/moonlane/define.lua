@@ -342,7 +342,9 @@ local function placer(source, home)
 end
 
 local function workflow(t, source)
-  if t["@kind"] ~= "workflow" then return not_data "a table that ml.workflow did not make" end
+  if t["@kind"] ~= "workflow" then
+    return not_data "a table that ml.workflow did not make"
+  end
   local home = t["@at"]
   local line = tonumber(home:match "^workflow%.lua:(%d+)$")
   local node = line and scan.constructor(source, line, t[1])
@@ -373,8 +375,8 @@ local function define(_, result, source)
   local lines = scan.source(source or "")
   local out = {}
   if type(result) ~= "table" then
-    error("workflow.lua must return what ml.workflow made, or a list of such; it returned "
-          .. (result == true and "nothing" or "a " .. type(result)), 0)
+    error("workflow.lua must return what ml.workflow made, or a list of such; "
+          .. "it returned " .. (result == true and "nothing" or "a " .. type(result)), 0)
   end
   for i, t in ipairs(returned(result)) do
     out[i] = type(t) == "table" and workflow(t, lines) or data(t)

@@ -108,7 +108,7 @@ local function item(ts, i)
         depth = depth - 1
       end
     elseif t.kind == "name" then
-      if BEGIN[t.value] then body = body + 1 elseif FINISH[t.value] then body = body - 1 end
+      body = body + (BEGIN[t.value] and 1 or FINISH[t.value] and -1 or 0)
     end
     i = i + 1
     ::next::
@@ -122,7 +122,8 @@ function constructor(ts, i)
   i = i + 1
   while ts[i] and not is(ts[i], "mark", "}") do
     local key, it
-    if ts[i].kind == "name" and is(ts[i + 1], "mark", "=") and not is(ts[i + 2], "mark", "=") then
+    if ts[i].kind == "name" and is(ts[i + 1], "mark", "=")
+       and not is(ts[i + 2], "mark", "=") then
       key, it = ts[i].value, ts[i].line
       i = i + 2
     elseif is(ts[i], "mark", "[") and ts[i + 1] and ts[i + 1].kind == "text"

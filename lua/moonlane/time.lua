@@ -88,7 +88,8 @@ end
 
 local function need_offset(zone)
   return offset_of(zone)
-         or error("a zone is 'Z' or an offset such as '+09:00', not " .. show_text(zone), 3)
+         or error("a zone is 'Z' or an offset such as '+09:00', not "
+                  .. show_text(zone), 3)
 end
 
 -- ---- moments ----
@@ -98,7 +99,8 @@ local WANTED = " is not a moment; write it as 2026-03-01T04:05:06Z or "
 
 function M.try(s)
   if type(s) ~= "string" then return nil, show_text(s) .. WANTED end
-  local y, mo, d, h, mi, after = s:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d)(.*)$"
+  local y, mo, d, h, mi, after =
+    s:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d)(.*)$"
   if not y then return nil, show_text(s) .. WANTED end
   local sec, more = after:match "^:(%d%d)(.*)$"
   local fraction
@@ -208,7 +210,8 @@ local function read_duration(s)
     local digits, word, last = s:match("^(%d+) *(%l+) *()", at)
     unit = digits and unit_at(word, unit + 1)
     if not unit or #digits > 16 then return nil end
-    sum = sum + math.min(tonumber(digits), YEARS_100 // UNITS[unit][3] + 1) * UNITS[unit][3]
+    local size = UNITS[unit][3]
+    sum = sum + math.min(tonumber(digits), YEARS_100 // size + 1) * size
     at = last
   until at > #s
   if sum > YEARS_100 or s:sub(-1) == " " then return nil end
@@ -217,8 +220,9 @@ end
 
 function M.duration(s)
   return read_duration(s)
-         or error(show_text(s) .. " is not a duration of at most 100 years; write numbers "
-                  .. "with units, the largest first, as in 5s, 15m, 3d, 1h30m or '3 days'", 2)
+         or error(show_text(s) .. " is not a duration of at most 100 years; write "
+                  .. "numbers with units, the largest first, as in 5s, 15m, 3d, 1h30m "
+                  .. "or '3 days'", 2)
 end
 
 function M.show(ms)

@@ -1,8 +1,7 @@
 /* flow.c - from the tree of a definition to a workflow: names, fields, lanes,
-** settings, states, triggers.  Phases: flow_phase.c. */
+** settings, states.  Triggers: flow_start.c; phases: flow_phase.c. */
 #include "model/flow.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -65,17 +64,6 @@ void ml_flow_free(ml_flow *f) {
 
 /* ---- parts ---- */
 
-/* An item of a list must be an object of define.lua's making. */
-static bool is_item(ml_fpass *p, const ml_json *v, ml_str at,
-                    const char *word) {
-  ml_fwho w = ml_fp_who(v, at, word, ML_NOSTR);
-
-  if (v->type == ML_JOBJ && ml_json_get(v, "$not_data") == NULL)
-    return true;
-  ml_fp_fault(p, &w, "must be a table, not %s", ml_fp_type(v));
-  return false;
-}
-
 static void parse_lanes(ml_fpass *p, const ml_json *o, ml_str at) {
   static const char *const known[] = {"id", "title", "at", NULL};
   ml_fwho w = ml_fp_who(NULL, at, "the workflow", ML_NOSTR);
@@ -86,7 +74,7 @@ static void parse_lanes(ml_fpass *p, const ml_json *o, ml_str at) {
     const ml_json *item = &v->arr[i];
     ml_lane *lane = &p->f->lanes[p->f->lane_count];
 
-    if (!is_item(p, item, at, "a lane"))
+    if (!ml_fp_is_table(p, item, at, "a lane"))
       continue;
     w = ml_fp_who(item, at, "lane", ml_json_str(item, "id"));
     ml_fp_members(p, &w, item, known);
@@ -172,7 +160,7 @@ static void parse_settings(ml_fpass *p, const ml_json *o, ml_str at) {
   p->f->settings =
     v != NULL ? ml_fp_room(p, v->count, sizeof(ml_setting)) : NULL;
   for (uint32_t i = 0; p->f->settings != NULL && i < v->count; i++)
-    if (is_item(p, &v->arr[i], at, "a setting"))
+    if (ml_fp_is_table(p, &v->arr[i], at, "a setting"))
       parse_setting(p, &v->arr[i], at);
 }
 
@@ -320,7 +308,7 @@ static void parse_fields(ml_fpass *p, const ml_json *o, ml_str at) {
 
   p->f->fields = v != NULL ? ml_fp_room(p, v->count, sizeof(ml_field)) : NULL;
   for (uint32_t i = 0; p->f->fields != NULL && i < v->count; i++)
-    if (is_item(p, &v->arr[i], at, "a field")) {
+    if (ml_fp_is_table(p, &v->arr[i], at, "a field")) {
       memset(&p->f->fields[p->f->field_count], 0, sizeof(ml_field));
       parse_field(p, &v->arr[i], at);
     }
@@ -337,7 +325,7 @@ static void parse_state_list(ml_fpass *p, const ml_fwho *w,
     const ml_json *item = &list->arr[i];
     ml_state *s = &p->f->states[p->f->state_count];
 
-    if (!is_item(p, item, w->at, "a state"))
+    if (!ml_fp_is_table(p, item, w->at, "a state"))
       continue;
     ml_fp_members(p, w, item, known);
     s->id = ml_fp_name(p, w, item, "id");
@@ -394,7 +382,7 @@ static void parse_states(ml_fpass *p, const ml_json *o, ml_str at) {
   p->f->start_state = -1;
   if (v == NULL)
     return;
-  if (!is_item(p, v, at, "states"))
+  if (!ml_fp_is_table(p, v, at, "states"))
     return;
   ml_fp_members(p, &w, v, known);
   list = ml_fp_list(p, &w, v, "list", ML_FLOW_STATES_MAX);
@@ -418,7 +406,7 @@ static bool is_host(ml_str s) {
     char c = s.p[i];
 
     if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-          || (c >= '0' && c <= '9') || strchr(".-:[]", c) != NULL))
+          || (c >= '0' && c <= '9') || (c != '\0' && strchr(".-:[]", c) != NULL)))
       return false;
   }
   return true;
@@ -440,131 +428,6 @@ static void parse_hosts(ml_fpass *p, const ml_json *o, ml_str at) {
       p->f->hosts[p->f->host_count++] = ml_fp_keep(p, v->arr[i].s);
 }
 
-/* ---- triggers ---- */
-
-static void parse_every(ml_fpass *p, const ml_fwho *w, const ml_json *o,
-                        ml_trigger *t) {
-  const ml_json *v = ml_json_get(o, "every");
-  ml_str name = ml_json_str(v, "setting");
-  int i;
-
-  if (v == NULL || v->type == ML_JSTR) {
-    if (ml_fp_duration(p, w, o, "every", &t->every_ms) && t->every_ms < 1000)
-      ml_fp_fault(p, w, "'every' may not be shorter than 1 second");
-    return;
-  }
-  if (name.p == NULL) {
-    ml_fp_fault(p, w, "'every' must be a duration such as \"15m\" or "
-                "ml.setting \"name\", not %s", ml_fp_type(v));
-    return;
-  }
-  i = ml_fp_setting(p, w, "every", name);
-  if (i < 0)
-    return;
-  t->every_setting = p->f->settings[i].id;
-  if (p->f->settings[i].type != ML_F_DURATION)
-    ml_fp_fault(p, w, "setting '%s' is of type %s; 'every' needs a duration",
-                ml_fp_show(name).s, ml_ftype_name(p->f->settings[i].type));
-}
-
-static void parse_trigger_form(ml_fpass *p, const ml_fwho *w,
-                               const ml_json *o, ml_trigger *t) {
-  t->form = ml_fp_room(p, p->f->field_count, sizeof *t->form);
-  if (t->form != NULL || p->f->field_count == 0)
-    ml_fp_form(p, w, o, "form", true, t->form, &t->form_count);
-}
-
-/* One way of saying when, each a text its runner reads. */
-static void check_schedule(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
-  static const char *const ways[] = {"every", "daily", "weekly", "monthly"};
-  ml_str missed = ml_json_str(o, "missed"), s;
-  int n = 0;
-
-  for (int i = 0; i < 4; i++) {
-    n += ml_json_get(o, ways[i]) != NULL;
-    if (i > 0)
-      ml_fp_str(p, w, o, ways[i], &s);
-  }
-  if (n != 1)
-    ml_fp_fault(p, w, "a schedule has one of every, daily, weekly, monthly; "
-                "this one has %d", n);
-  if (ml_json_get(o, "missed") != NULL && !ml_str_is(missed, "once")
-      && !ml_str_is(missed, "skip"))
-    ml_fp_fault(p, w, "'missed' may be \"once\" or \"skip\"");
-  ml_fp_str(p, w, o, "zone", &s);
-}
-
-/* What each kind of trigger may have; a poll's and a webhook's makers (kintone
-** and others) check their own members. */
-static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
-                          const ml_trigger *t) {
-  static const char *const form[] = {"kind", "name", "form", "title", "at",
-                                     NULL};
-  static const char *const http[] = {"kind", "name", "form", "title", "auth",
-                                     "secret", "methods", "reply", "at", NULL};
-  static const char *const schedule[] = {"kind", "name", "every", "daily",
-                                         "weekly", "monthly", "zone", "missed",
-                                         "data", "title", "at", NULL};
-  const ml_json *into = ml_json_get(o, "into");
-
-  if (ml_str_is(t->kind, "form"))
-    ml_fp_members(p, w, o, form);
-  else if (ml_str_is(t->kind, "http"))
-    ml_fp_members(p, w, o, http);
-  else if (ml_str_is(t->kind, "schedule")) {
-    ml_fp_members(p, w, o, schedule);
-    check_schedule(p, w, o);
-  } else if (ml_str_is(t->kind, "poll")) {
-    if (!ml_fp_function(p, w, o, "run") && ml_json_get(o, "run") == NULL)
-      ml_fp_fault(p, w, "a poll needs 'run', a function");
-    if (ml_json_get(o, "every") == NULL)
-      ml_fp_fault(p, w, "a poll needs 'every', a duration or ml.setting "
-                  "\"name\"");
-  } else if (ml_str_is(t->kind, "webhook")) {
-    if (!ml_fp_function(p, w, o, "receive")
-        && ml_json_get(o, "receive") == NULL)
-      ml_fp_fault(p, w, "a webhook needs 'receive', a function");
-  } else {
-    ml_fp_fault(p, w, "'%s' is no kind of trigger; kinds are form, http, "
-                "schedule, poll, webhook", ml_fp_show(t->kind).s);
-  }
-  if (into != NULL && into->type == ML_JSTR)
-    ml_fp_field(p, w, "into", into->s);
-}
-
-static void parse_trigger(ml_fpass *p, const ml_json *o, uint16_t index,
-                          ml_str at) {
-  ml_trigger *t = &p->f->triggers[p->f->trigger_count];
-  ml_fwho w = ml_fp_who(o, at, "trigger", ml_json_str(o, "name"));
-
-  t->index = index;
-  if (!ml_fp_str(p, &w, o, "kind", &t->kind)) {
-    if (ml_json_get(o, "kind") == NULL)
-      ml_fp_fault(p, &w, "must be made by ml.form, ml.http, ml.schedule or a "
-                  "library such as moonlane.kintone");
-    return;
-  }
-  t->name = ml_fp_name(p, &w, o, "name");
-  parse_every(p, &w, o, t);
-  parse_trigger_form(p, &w, o, t);
-  check_trigger(p, &w, o, t);
-  t->json = ml_fp_print(p, o);
-  if (t->name.n > 0 && ml_flow_trigger(p->f, t->name) >= 0)
-    ml_fp_fault(p, &w, "a trigger of this name exists already");
-  p->f->trigger_count++;
-}
-
-static void parse_triggers(ml_fpass *p, const ml_json *o, ml_str at) {
-  ml_fwho w = ml_fp_who(NULL, at, "the workflow", ML_NOSTR);
-  const ml_json *v = ml_fp_list(p, &w, o, "start", ML_FLOW_TRIGGERS_MAX);
-
-  p->f->triggers =
-    v != NULL ? ml_fp_room(p, v->count, sizeof(ml_trigger)) : NULL;
-  for (uint32_t i = 0; p->f->triggers != NULL && i < v->count; i++)
-    if (is_item(p, &v->arr[i], at, "a trigger"))
-      parse_trigger(p, &v->arr[i], (uint16_t)(i + 1), at);
-}
-
 /* ---- the whole ---- */
 
 static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
@@ -584,7 +447,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   parse_fields(p, o, at);
   parse_states(p, o, at);
   parse_hosts(p, o, at);
-  parse_triggers(p, o, at);
+  ml_fp_triggers(p, o, at);
   ml_fp_phases(p, o, at);
   if (p->nomem)
     return;
@@ -621,7 +484,7 @@ static const ml_json *open_tree(ml_fpass *p, const ml_json *tree) {
 
 static void parse_one(ml_fpass *p, ml_flow **all, size_t i,
                       const ml_json *o) {
-  if (!is_item(p, o, ML_STR("workflow.lua"), "a workflow"))
+  if (!ml_fp_is_table(p, o, ML_STR("workflow.lua"), "a workflow"))
     return;
   all[i] = p->f = ml_mem_zero(sizeof *p->f);
   if (p->f == NULL) {

@@ -228,9 +228,9 @@ typedef void ml_flow_fault_fn(void *arg, const char *at, const char *text);
 /*
 ** Check the tree and build the flows of one folder.  `folder` stands before
 ** every file name ("order-delivery/workflow.lua:9").  Every mistake is told,
-** at most 100, and limits by name (flow_part.h); ML_INVALID when there was one, and then *flows is NULL.  On
-** ML_OK *flows is an array of *count flows, each to be ended with
-** ml_flow_free(), the array with ml_mem_free().
+** at most 100; the limits have names in flow_part.h.  ML_INVALID when there was
+** a mistake, and then *flows is NULL.  On ML_OK *flows is an array of *count
+** flows, each to be ended with ml_flow_free(), the array with ml_mem_free().
 */
 ml_rc ml_flow_parse(const char *folder, const ml_json *tree,
                     ml_flow_fault_fn *fault, void *arg, ml_flow ***flows,

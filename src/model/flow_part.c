@@ -54,7 +54,8 @@ const char *ml_fp_type(const ml_json *v) {
     "a function", "a userdata", "a thread", "a boolean",
     "a text that is not valid UTF-8", "a number that is not finite",
     "a table nested too deeply", "a table with both positions and names",
-    "a table with a key that is no text",
+    "a table with a key that is no text", "a table with a hole", "nothing",
+    "a table that ml.workflow did not make",
   };
 
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -192,6 +193,16 @@ void ml_fp_members(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   if (list.bad)
     p->nomem = true;
   ml_buf_free(&list);
+}
+
+bool ml_fp_is_table(ml_fpass *p, const ml_json *v, ml_str at,
+                    const char *word) {
+  ml_fwho w = ml_fp_who(v, at, word, ML_NOSTR);
+
+  if (v->type == ML_JOBJ && ml_json_get(v, "$not_data") == NULL)
+    return true;
+  ml_fp_fault(p, &w, "must be a table, not %s", ml_fp_type(v));
+  return false;
 }
 
 /* ---- members by type ---- */

@@ -59,6 +59,9 @@ typedef struct ml_fshow { char s[100]; } ml_fshow;
 ml_fshow ml_fp_show(ml_str s);
 const char *ml_fp_type(const ml_json *v);   /* "a list", "a function" */
 
+/* An item that must be a table of define.lua's making; told when it is not. */
+bool ml_fp_is_table(ml_fpass *p, const ml_json *v, ml_str at,
+                    const char *word);
 /* Every member of `o` is one of `known` (ends with NULL) or is told. */
 void ml_fp_members(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                    const char *const *known);
@@ -99,6 +102,8 @@ void ml_fp_form(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                 const char *key, bool edit, ml_form_field *form,
                 uint16_t *count);
 
+/* flow_start.c: the triggers of the workflow's tree into p->f. */
+void ml_fp_triggers(ml_fpass *p, const ml_json *workflow, ml_str at);
 /* flow_phase.c: the phases of the workflow's tree into p->f; next not yet. */
 void ml_fp_phases(ml_fpass *p, const ml_json *workflow, ml_str at);
 /* flow_next.c: read `next` of every phase. */

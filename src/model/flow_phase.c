@@ -359,8 +359,11 @@ static void parse_activity(ml_fpass *p, const ml_json *o, uint16_t index,
   if (!known) {
     w = ml_fp_who(o, at, "an entry of a phase", ML_NOSTR);
     ml_fp_fault(p, &w, "must be made by ml.activity, ml.task, ml.receive or "
-                "ml.branch%s", strcmp(ml_fp_type(o), "a function") == 0
-                ? "; this is a function: call it with its label" : "");
+                "ml.branch%s",
+                strcmp(ml_fp_type(o), "a function") == 0
+                  ? "; this is a function: call it with its label"
+                : strcmp(ml_fp_type(o), "nothing") == 0
+                  ? "; this is nothing: is a name misspelt?" : "");
     return;
   }
   a->label = ml_fp_name(p, &w, o, "label");

@@ -55,6 +55,7 @@ void load_free(load *l) {
   ml_mem_free(l->mail_drops);
   ml_mem_free(l->comments);
   ml_mem_free(l->effects);
+  ml_mem_free(l->keys);
   ml_arena_free(&l->arena);
   ml_mem_free(l);
 }
@@ -279,10 +280,12 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
   if (l->identity.p != NULL)
     ml_batch_occurrence(b, pr->f->name, ML_STR(""), l->identity,
                         pr->p->created_ms, pr->n);
-  if (l->has_key) {
-    l->key.status = l->key_input->status;
-    l->key.answer = (ml_str){l->key_input->out.p, l->key_input->out.len};
-    ml_batch_key(b, &l->key);
+  for (size_t i = 0; i < l->key_count; i++) {
+    keyed *k = &l->keys[i];
+
+    k->row.status = k->in->status;
+    k->row.answer = (ml_str){k->in->out.p, k->in->out.len};
+    ml_batch_key(b, &k->row);
   }
 }
 
@@ -374,7 +377,7 @@ static void flush(void *arg) {
   r->writing = NULL;
   r->writing_end = &r->writing;
   for (writes *w = fl->writes; w != NULL; w = w->next) {
-    ml_batch_unit(b);
+    w->unit = ml_batch_unit(b);
     if (w->fill != NULL)
       w->fill(w->arg, b);
   }
@@ -426,8 +429,8 @@ static void release(ml_run *r, carried *c) {
 static void left_out(ml_run *r, carried *c, ml_rc rc) {
   proc *pr = proc_find(r, c->n);
 
-  if (rc == ML_EXISTS && c->load->has_key) {
-    ml_input *in = c->load->key_input;
+  for (size_t i = 0; rc == ML_EXISTS && i < c->load->key_count; i++) {
+    ml_input *in = c->load->keys[i].in;
     ml_input **at = &c->load->answers;
 
     while (*at != NULL && *at != in)
@@ -443,7 +446,7 @@ static void left_out(ml_run *r, carried *c, ml_rc rc) {
     proc_drop(r, pr, rc);
 }
 
-static void end_writes(ml_run *r, writes *w, ml_rc rc);
+static void end_writes(ml_run *r, const ml_batch *b, writes *w, ml_rc rc);
 
 static void landed(void *arg, ml_batch *b, ml_rc rc) {
   flight *fl = arg;
@@ -488,7 +491,7 @@ static void landed(void *arg, ml_batch *b, ml_rc rc) {
     load_free(c->load);
     ml_mem_free(c);
   }
-  end_writes(r, fl->writes, rc);
+  end_writes(r, b, fl->writes, rc);
   ml_batch_free(b);
   ml_mem_free(fl);
   if (r->dirty != NULL || r->writing != NULL || r->grave != NULL)
@@ -511,15 +514,15 @@ static void reread(ml_run *r, void *arg, ml_rc rc) {
   write_end(r, w);
 }
 
-static void end_writes(ml_run *r, writes *w, ml_rc rc) {
+static void end_writes(ml_run *r, const ml_batch *b, writes *w, ml_rc rc) {
   while (w != NULL) {
     writes *next = w->next;
 
-    w->rc = rc;
-    if (rc != ML_OK)
-      ml_err_set(&w->e, rc, "", "the store could not write it (%s)",
-                 ml_rc_name(rc));
-    if (rc == ML_OK && w->reread)
+    w->rc = rc != ML_OK ? rc : ml_batch_unit_rc(b, w->unit);
+    if (w->rc != ML_OK)
+      ml_err_set(&w->e, w->rc, "", "the store could not write it (%s)",
+                 ml_rc_name(w->rc));
+    if (w->rc == ML_OK && w->reread)
       people_read(r, reread, w);
     else
       write_end(r, w);

@@ -35,6 +35,12 @@ typedef struct entry {
   ml_entry e;
 } entry;
 
+/* An Idempotency-Key and the input whose answer it keeps. */
+typedef struct keyed {
+  ml_row_key row;
+  ml_input *in;
+} keyed;
+
 /* Rows, effects and answers made since the last batch. */
 typedef struct load {
   ml_arena arena;
@@ -47,9 +53,7 @@ typedef struct load {
   ml_row_comment *comments; size_t comment_count, comment_cap;
   ml_effect *effects;       size_t effect_count, effect_cap;   /* outside */
   ml_input *answers, **answers_end;     /* inputs to be told */
-  bool has_key;
-  ml_row_key key;
-  ml_input *key_input;           /* whose answer the key keeps */
+  struct keyed *keys;       size_t key_count, key_cap;
   ml_str identity;               /* the occurrence that started it; or none */
   bool starved;
 } load;
@@ -100,6 +104,7 @@ typedef struct writes {
   ml_run_done_fn *done;
   void *arg;
   bool reread;                   /* small tables changed: read them again */
+  size_t unit;                   /* of the batch it rides in */
   ml_rc rc;
   ml_err e;
 } writes;

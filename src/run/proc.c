@@ -580,6 +580,23 @@ static ml_rc apply(ml_run *r, proc *pr, ml_event *ev, ml_made *made, ml_err *e) 
   return rc;
 }
 
+/* The answer will be found under the key; no room: the batch fails. */
+static void keep_key(ml_run *r, load *l, ml_input *in) {
+  keyed *k = list_room(l->keys, l->key_count, &l->key_cap, sizeof *k);
+
+  if (k == NULL) {
+    l->starved = true;
+    return;
+  }
+  l->keys = k;
+  k += l->key_count++;
+  memset(k, 0, sizeof *k);
+  k->in = in;
+  memcpy(k->row.key, in->key, sizeof k->row.key);
+  memcpy(k->row.body, in->body_hash, sizeof k->row.body);
+  k->row.at_ms = now_wall(r);
+}
+
 static bool is_incident(const ml_process *p) {
   return p->run == ML_RUN_ERROR || p->run == ML_RUN_FAILURE;
 }
@@ -650,13 +667,8 @@ static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
     *l->answers_end = in;
     l->answers_end = &in->next;
     in->next = NULL;
-    if (in->has_key && !l->has_key) {
-      l->has_key = true;
-      l->key_input = in;
-      memcpy(l->key.key, in->key, sizeof l->key.key);
-      memcpy(l->key.body, in->body_hash, sizeof l->key.body);
-      l->key.at_ms = now_wall(r);
-    }
+    if (in->has_key)
+      keep_key(r, l, in);
     mark_dirty(r, pr);
   }
   dispatch(r, pr, &made);

@@ -43,6 +43,7 @@ typedef struct ml_run_conf {
   uint32_t queue_max;            /* accepted starts not yet at rest; 0: 10,000,
                                     more: ML_AGAIN */
   uint8_t secret_key[32];        /* AES-256 key of sealed settings */
+  bool hold_polls;               /* see ml_run_hold_polls() */
   void (*stopped)(void *arg, ml_rc rc, const char *why);   /* a flush failed:
                                     stop the program at once */
   void *stopped_arg;
@@ -186,6 +187,9 @@ void ml_run_hook(ml_run *r, ml_str workflow, ml_str name, ml_str request_json,
 /* The unguessable last part of a webhook's path: HMAC of its name. */
 void ml_run_hook_token(const ml_run *r, ml_str workflow, ml_str name,
                        char out[44]);
+/* Polls rest until told otherwise, or when their time comes again (tests);
+** ml_run_poll_now() runs one in any case. */
+void ml_run_hold_polls(ml_run *r, bool hold);
 /* Run a poll now instead of at its time. */
 void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
                      ml_run_hook_fn *fn, void *arg);

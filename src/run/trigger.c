@@ -167,6 +167,8 @@ static void run_poll(ml_run *r, trigger *t);
 int64_t triggers_due(ml_run *r, int64_t now_ms) {
   int64_t next = 0;
 
+  if (r->conf.hold_polls)
+    return 0;
   for (trigger *t = r->triggers; t != NULL; t = t->next) {
     if (t->stale || t->running || t->due_ms == 0)
       continue;
@@ -591,6 +593,12 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
 static void run_poll(ml_run *r, trigger *t) {
   begin_trun(r, t, "run", t->state != NULL ? (ml_str){t->state, t->state_len}
                                            : ML_STR("null"), NULL, NULL);
+}
+
+void ml_run_hold_polls(ml_run *r, bool hold) {
+  r->conf.hold_polls = hold;
+  if (!hold)
+    due_look(r);
 }
 
 void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
