@@ -23,6 +23,22 @@ void ml_talk_end(ml_talk *q) {
   ml_arena_free(&q->arena);
 }
 
+/* Tell of the ids of a list's items, or of one answer. */
+static void show_ids(ml_talk *q, const ml_json *answer) {
+  const ml_json *items = ml_json_get(answer, "items");
+  ml_str id = ml_json_str(answer, "id");
+
+  if (q->seen == NULL)
+    return;
+  if (id.p == NULL)
+    id = ml_json_str(answer, "process");
+  if (id.p != NULL)
+    q->seen(q->seen_arg, id);
+  for (uint32_t i = 0; items != NULL && items->type == ML_JARR
+                       && i < items->count; i++)
+    show_ids(q, &items->arr[i]);
+}
+
 int ml_talk_send(ml_talk *q, const char *method, ml_json **out) {
   const ml_buf *body = q->body.len > 0 || q->body.bad ? &q->body : NULL;
   ml_json *unused;
@@ -35,6 +51,8 @@ int ml_talk_send(ml_talk *q, const char *method, ml_json **out) {
   if (code == ML_EXIT_FINE && out != NULL && *out == NULL)
     code = ml_out_fail(ML_EXIT_UNREACHABLE, "the answer is empty: is this a "
                        "moonlane engine?");
+  if (code == ML_EXIT_FINE && out != NULL)
+    show_ids(q, *out);
   return code;
 }
 
@@ -48,6 +66,8 @@ int ml_talk_list(ml_talk *q, size_t dflt, ml_json **out) {
     return ml_out_error(ML_EXIT_USAGE, &e);
   code = ml_remote_list(q->remote, &q->arena, &q->path, (size_t)limit, out);
   ml_buf_free(&q->path);
+  if (code == ML_EXIT_FINE)
+    show_ids(q, *out);
   return code;
 }
 

@@ -21,6 +21,8 @@ typedef struct ml_talk {
   ml_form form;
   ml_buf path, body;
   ml_jw w;                       /* writes into body */
+  void (*seen)(void *arg, ml_str id);   /* an id that an answer showed; or NULL */
+  void *seen_arg;
 } ml_talk;
 
 /* Exit code; said on standard error when it is not ML_EXIT_FINE. */

@@ -65,6 +65,22 @@ static ml_str made_text(step *s, ml_str text) {
   return copy;
 }
 
+/* Whose doing is it?  What follows from a person's act is the engine's. */
+static bool by_actor(const step *s, ml_told told) {
+  switch (told) {
+    case ML_TOLD_STARTED: case ML_TOLD_CLAIMED: case ML_TOLD_RELEASED:
+    case ML_TOLD_DONE: case ML_TOLD_DATA: case ML_TOLD_SUBJECT:
+    case ML_TOLD_STATE: case ML_TOLD_ASSIGNED: case ML_TOLD_COMMENT:
+    case ML_TOLD_SIGNAL: case ML_TOLD_RETRIED: case ML_TOLD_SKIPPED:
+    case ML_TOLD_RESET: case ML_TOLD_CANCELLED: case ML_TOLD_TERMINATED:
+      return true;
+    case ML_TOLD_ALLOCATED:
+      return s->ev->kind == ML_EV_REASSIGNED;
+    default:
+      return false;
+  }
+}
+
 ml_record *tell(step *s, ml_told told, uint32_t no, int32_t def, ml_str text) {
   static ml_record nowhere;
   ml_record *list = room(s->out->records, s->out->record_count,
@@ -77,7 +93,9 @@ ml_record *tell(step *s, ml_told told, uint32_t no, int32_t def, ml_str text) {
   }
   s->out->records = list;
   list += s->out->record_count++;
-  *list = (ml_record){told, no, def, made_text(s, s->ev->actor.who),
+  *list = (ml_record){told, no, def,
+                      by_actor(s, told) ? made_text(s, s->ev->actor.who)
+                                        : ML_NOSTR,
                       made_text(s, text), ML_NOSTR};
   s->p->seq++;
   return list;
