@@ -227,6 +227,7 @@ end
 answer_meta.of = {}
 
 local function answer_of(j, call)
+  if type(j) ~= "table" then j = {} end
   local a = { status = j.status ~= null and j.status or nil,
               body = j.body ~= null and j.body or nil, headers = {},
               error = j.error ~= null and j.error or nil }

@@ -68,8 +68,6 @@ end
 
 -- ---- w, people, processes ----
 
-local w, person
-
 local function ops_of(name, prefix, own)
   return { __metatable = false, __name = name,
     __index = function(self, op)
@@ -88,21 +86,21 @@ end
 local names = {}                    -- a person -> the name
 local person_meta = ops_of("person", function(self) return names[self] end, {})
 
-w = setmetatable({}, ops_of("w", function() end, {
-  as = function(_, name)
+local w = setmetatable({}, ops_of("w", function() end, {
+  as = host.anchor(function(_, name)
     if type(name) ~= "string" then raise 'w:as("name"): a member\'s name is wanted' end
-    person = setmetatable({}, person_meta)
+    local person = setmetatable({}, person_meta)
     names[person] = name
     return person
-  end,
-  pass = function(_, time)
+  end),
+  pass = host.anchor(function(_, time)
     local ms, why = time, nil
     if type(time) == "string" then ms, why = host.duration(time) end
     if math.type(ms) ~= "integer" or ms < 0 then
       raise("w:pass: " .. (why or 'a duration like "3d" is wanted'))
     end
     return operate("pass", nil, nil, ms)
-  end,
+  end),
 }))
 
 -- What is called on a process; anything else is read from it.

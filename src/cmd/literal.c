@@ -386,6 +386,8 @@ static ml_rc read_table(reader *r, ml_json *out) {
       return rc;
     if (take(r, '}'))
       break;
+    if (r->p == r->end)
+      return bad(r, "this table is not closed");
     rc = add_item(r, list, &end, count++);
     if (rc == ML_OK)
       rc = skip(r);

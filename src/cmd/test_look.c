@@ -235,7 +235,7 @@ static ml_rc no_member(ml_op *o, ml_str name) {
 }
 
 ml_rc ml_op_look(ml_op *o) {
-  ml_op_state s;
+  ml_op_state s = {0};
   ml_str name;
   size_t i = 0;
   ml_rc rc = ml_op_text(o, 0, "the member's name", &name);
@@ -281,7 +281,7 @@ static void put_act(ml_op *o, const ml_op_state *s, const ml_act *a) {
 }
 
 ml_rc ml_op_activities(ml_op *o) {
-  ml_op_state s;
+  ml_op_state s = {0};
   ml_rc rc = this_process(o, &s);
 
   if (rc == ML_OK) {

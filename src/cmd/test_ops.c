@@ -114,6 +114,7 @@ static ml_rc op_settings(ml_op *o) {
 }
 
 typedef struct joining {
+  ml_came came;                  /* first: ml_world_done() takes it */
   uint32_t lane;
   const ml_json *people;
 } joining;
@@ -133,14 +134,14 @@ static void fill_people(void *arg, ml_batch *b) {
 
 static ml_rc join_lane(ml_op *o, uint32_t lane, const ml_json *people) {
   joining *j = ml_arena_zero(o->a, sizeof *j);
-  ml_came *c = ml_world_came(o->w);
 
-  if (j == NULL || c == NULL)
+  if (j == NULL)
     return short_of_memory(o);
+  j->came.w = o->w;
   j->lane = lane;
   j->people = people;
-  ml_run_write(o->w->run, fill_people, ml_world_done, c);
-  return ml_world_wait(o->w, c, &o->e);
+  ml_run_write(o->w->run, fill_people, ml_world_done, j);
+  return ml_world_wait(o->w, &j->came, &o->e);
 }
 
 static ml_rc people_of(ml_op *o, ml_str lane, const ml_json *people) {
@@ -169,7 +170,6 @@ static ml_rc people_of(ml_op *o, ml_str lane, const ml_json *people) {
   return rc;
 }
 
-/* ml_run_write() keeps `joining` until its commit: give it its own. */
 /* w:people{ licensing = { "aiko" }, ... } */
 static ml_rc op_people(ml_op *o) {
   const ml_json *t;
@@ -317,12 +317,12 @@ static ml_input *input_for(ml_op *o, ml_event_kind kind, int64_t n) {
 static ml_rc put(ml_op *o, ml_input *in, ml_came **out) {
   ml_came *c = ml_world_came(o->w);
 
+  if (out != NULL)
+    *out = c;
   if (c == NULL) {
     ml_input_free(in);
     return short_of_memory(o);
   }
-  if (out != NULL)
-    *out = c;
   return ml_world_put(o->w, in, c, &o->e);
 }
 
@@ -351,7 +351,7 @@ static ml_rc op_start(ml_op *o) {
   const ml_json *data, *opts;
   ml_str name;
   ml_input *in;
-  ml_came *c;
+  ml_came *c = NULL;
   ml_rc rc = ml_op_text(o, 0, "the workflow's name", &name);
 
   if (rc == ML_OK)

@@ -33,6 +33,12 @@ static const ml_verb verbs[] = {
    "code 1.",
    "moonlane check workflows\nmoonlane check workflows/order-delivery -o json",
    ml_opts_check, 0, 1, ml_cmd_check, NULL},
+  {"test", "[FOLDER ...]", "run the workflows' own tests on a virtual clock",
+   "Each test of a folder's test.lua runs in a world of its own: no network, no "
+   "real time, people as actors. -o tap prints TAP, -o json every test.",
+   "moonlane test workflows\n"
+   "moonlane test workflows/order-delivery --only 'Q3.7' -o tap",
+   ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
   {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
    "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
    "moonlane start order-delivery q_kintoneId=42\n"

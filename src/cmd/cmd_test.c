@@ -1,0 +1,304 @@
+/* cmd_test.c - `moonlane test`: the workflows' own tests. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cmd/out.h"
+#include "cmd/test_run.h"
+#include "cmd/verbs.h"
+
+enum { FOLDERS_MAX = 1000, PATH_MAX_ = 900 };
+
+const ml_opt ml_opts_test[] = {
+  {"only", "TEXT", "run the tests whose name holds TEXT", 0},
+  {"insecure-scripts", NULL, "go on where the kernel has no jail for scripts",
+   0},
+  {NULL, NULL, NULL, 0}};
+
+typedef enum form { LINES, JSON, TAP } form;
+
+typedef struct report {
+  form form;
+  ml_buf out;
+  ml_jw w;
+  const char *folder;            /* its name */
+  size_t number;                 /* of all */
+  size_t passed, failed;         /* of this folder */
+  size_t all_passed, all_failed;
+  ml_buf failures;               /* of this folder, for people */
+} report;
+
+/* ---- what is said ---- */
+
+/* Each line of a text with `mark` before it. */
+static void put_lines(ml_buf *b, const char *mark, ml_str text) {
+  const char *p = text.p, *end = ml_str_end(text);
+
+  while (p < end) {
+    const char *stop = memchr(p, '\n', (size_t)(end - p));
+    ml_str line = {p, (size_t)((stop != NULL ? stop : end) - p)};
+
+    ml_buf_puts(b, mark);
+    ml_out_clean(b, line);
+    ml_buf_putc(b, '\n');
+    p = stop != NULL ? stop + 1 : end;
+  }
+}
+
+/* "# " and '\' would end or bend a TAP description. */
+static void put_tap_name(ml_buf *b, ml_str s) {
+  for (size_t i = 0; i < s.n; i++) {
+    if (s.p[i] == '#' || s.p[i] == '\\')
+      ml_buf_putc(b, '\\');
+    ml_buf_putc(b, s.p[i] == '\n' ? ' ' : s.p[i]);
+  }
+}
+
+static void put_place(ml_buf *b, const report *r, ml_str at) {
+  if (at.n > 0)
+    ml_buf_printf(b, "%s/%.*s: ", r->folder, (int)at.n, at.p);
+}
+
+static void say_tap(report *r, const ml_test_result *t) {
+  ml_buf_printf(&r->out, "%s %zu - %s: ", t->ok ? "ok" : "not ok", r->number,
+                r->folder);
+  put_tap_name(&r->out, t->name);
+  ml_buf_putc(&r->out, '\n');
+  if (t->ok)
+    return;
+  if (t->at.n > 0)
+    ml_buf_printf(&r->out, "# %s/%.*s\n", r->folder, (int)t->at.n, t->at.p);
+  put_lines(&r->out, "# ", t->text);
+  put_lines(&r->out, "# ", t->timeline);
+}
+
+static void say_json(report *r, const ml_test_result *t) {
+  ml_jw_obj(&r->w);
+  ml_jw_kstr(&r->w, "name", t->name);
+  ml_jw_kbool(&r->w, "ok", t->ok);
+  ml_jw_kint(&r->w, "us", t->us);
+  if (!t->ok) {
+    ml_jw_kstr(&r->w, "at", t->at);
+    ml_jw_kstr(&r->w, "message", t->text);
+    ml_jw_kstr(&r->w, "timeline", t->timeline);
+  }
+  ml_jw_end(&r->w);
+}
+
+static void say_lines(report *r, const ml_test_result *t) {
+  if (t->ok)
+    return;
+  ml_buf_puts(&r->failures, "\nFAILED ");
+  ml_out_clean(&r->failures, t->name);
+  ml_buf_puts(&r->failures, "\n  ");
+  put_place(&r->failures, r, t->at);
+  {
+    ml_buf text = {0};
+
+    put_lines(&text, "  ", t->text);
+    ml_buf_puts(&r->failures, text.p != NULL ? text.p + 2 : "\n");
+    ml_buf_free(&text);
+  }
+  put_lines(&r->failures, "  ", t->timeline);
+}
+
+static void took(void *arg, const ml_test_result *t) {
+  report *r = arg;
+
+  r->number++;
+  if (t->ok)
+    r->passed++;
+  else
+    r->failed++;
+  if (r->form == TAP)
+    say_tap(r, t);
+  else if (r->form == JSON)
+    say_json(r, t);
+  else
+    say_lines(r, t);
+}
+
+/* ---- folders ---- */
+
+static int64_t now_ms(void) {
+  struct timespec ts;
+
+  if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+    return 0;
+  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
+                         const char *only, ml_err *e) {
+  char full[PATH_MAX_ + 1];
+  const char *slash;
+  int64_t since = now_ms(), took_ms;
+  ml_rc rc;
+
+  snprintf(full, sizeof full, "%s", dir);
+  while (strlen(full) > 1 && full[strlen(full) - 1] == '/')
+    full[strlen(full) - 1] = '\0';
+  slash = strrchr(full, '/');
+  r->folder = slash != NULL && slash[1] != '\0' ? slash + 1 : full;
+  r->passed = r->failed = 0;
+  if (r->form == JSON) {
+    ml_jw_obj(&r->w);
+    ml_jw_kstrz(&r->w, "workflow", r->folder);
+    ml_jw_key(&r->w, "tests");
+    ml_jw_arr(&r->w);
+  }
+  rc = ml_tests_folder(t, dir, only, took, r, e);
+  took_ms = now_ms() - since;
+  if (r->form == JSON) {
+    ml_jw_end(&r->w);
+    ml_jw_kint(&r->w, "passed", (int64_t)r->passed);
+    ml_jw_kint(&r->w, "failed", (int64_t)r->failed);
+    ml_jw_kint(&r->w, "ms", took_ms);
+    ml_jw_end(&r->w);
+  } else if (r->form == LINES && rc == ML_OK) {
+    ml_buf_printf(&r->out, "%s: %zu passed, %zu failed (%lld.%02lld s)\n",
+                  r->folder, r->passed, r->failed, (long long)(took_ms / 1000),
+                  (long long)(took_ms % 1000 / 10));
+    ml_buf_put(&r->out, r->failures.p, r->failures.len);
+    ml_buf_reset(&r->failures);
+  }
+  r->all_passed += r->passed;
+  r->all_failed += r->failed;
+  return rc;
+}
+
+static bool has(const char *dir, const char *file) {
+  char path[PATH_MAX_ + 400];
+  struct stat st;
+
+  snprintf(path, sizeof path, "%s/%s", dir, file);
+  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int by_bytes(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The folder itself, or the folders in it, that have a test.lua. */
+static size_t find_folders(const char *dir, char **out, size_t max) {
+  DIR *d;
+  struct dirent *de;
+  size_t n = 0;
+
+  if (has(dir, "workflow.lua")) {
+    if (has(dir, "test.lua"))
+      out[n++] = ml_mem_strdup(dir);
+    return n;
+  }
+  d = opendir(dir);
+  while (d != NULL && (de = readdir(d)) != NULL && n < max) {
+    char path[PATH_MAX_ + 300];
+
+    if (de->d_name[0] == '.' || strlen(dir) > PATH_MAX_ - 260)
+      continue;
+    snprintf(path, sizeof path, "%s/%s", dir, de->d_name);
+    if (has(path, "workflow.lua") && has(path, "test.lua"))
+      out[n++] = ml_mem_strdup(path);
+  }
+  if (d != NULL)
+    closedir(d);
+  qsort(out, n, sizeof *out, by_bytes);
+  return n;
+}
+
+static int test_under(ml_tests *t, report *r, const char *dir,
+                      const char *only) {
+  char *folders[FOLDERS_MAX];
+  size_t n = strlen(dir) < PATH_MAX_ ? find_folders(dir, folders, FOLDERS_MAX)
+                                     : 0;
+  int code = ML_EXIT_FINE;
+
+  if (n == 0)
+    return ml_out_fail(ML_EXIT_NOT_FOUND, "%.200s: no folder with a workflow.lua "
+                       "and a test.lua is here", dir);
+  for (size_t i = 0; i < n && code == ML_EXIT_FINE; i++) {
+    ml_err e = {0};
+
+    if (folders[i] == NULL)
+      code = ml_out_fail(ML_EXIT_FALSE, "memory is short");
+    else if (test_folder(t, r, folders[i], only, &e) != ML_OK)
+      code = ml_out_error(ML_EXIT_FALSE, &e);
+  }
+  for (size_t i = 0; i < n; i++)
+    ml_mem_free(folders[i]);
+  return code;
+}
+
+/* ---- the verb ---- */
+
+static int read_form(const ml_args *a, form *f) {
+  const char *s = ml_args_get(a, "output");
+
+  *f = LINES;
+  if (s == NULL || strcmp(s, "table") == 0)
+    return ML_EXIT_FINE;
+  if (strcmp(s, "json") == 0)
+    *f = JSON;
+  else if (strcmp(s, "tap") == 0)
+    *f = TAP;
+  else
+    return ml_out_fail(ML_EXIT_USAGE, "--output of `test` is table, json or "
+                       "tap, not '%.40s'", s);
+  return ML_EXIT_FINE;
+}
+
+static void begin_report(report *r) {
+  if (r->form == TAP)
+    ml_buf_puts(&r->out, "TAP version 13\n");
+  if (r->form != JSON)
+    return;
+  ml_jw_init(&r->w, &r->out);
+  ml_jw_obj(&r->w);
+  ml_jw_key(&r->w, "workflows");
+  ml_jw_arr(&r->w);
+}
+
+static int end_report(report *r) {
+  if (r->form == TAP)
+    ml_buf_printf(&r->out, "1..%zu\n", r->number);
+  if (r->form == JSON) {
+    ml_jw_end(&r->w);
+    ml_jw_kint(&r->w, "passed", (int64_t)r->all_passed);
+    ml_jw_kint(&r->w, "failed", (int64_t)r->all_failed);
+    ml_jw_end(&r->w);
+    ml_buf_putc(&r->out, '\n');
+  }
+  ml_buf_free(&r->failures);
+  return ml_out_send(&r->out);
+}
+
+int ml_cmd_test(const ml_args *a) {
+  const char *only = ml_args_given(a, "only");
+  report r = {0};
+  ml_tests *t;
+  ml_err e = {0};
+  int code = read_form(a, &r.form), sent;
+
+  if (code != ML_EXIT_FINE)
+    return code;
+  if (ml_tests_open(ml_args_flag(a, "insecure-scripts"), &t, &e) != ML_OK)
+    return ml_out_error(ml_out_code(e.rc), &e);
+  begin_report(&r);
+  if (a->word_count == 0)
+    code = test_under(t, &r, "workflows", only);
+  for (size_t i = 0; i < a->word_count && code == ML_EXIT_FINE; i++)
+    code = test_under(t, &r, ml_args_word(a, i), only);
+  sent = end_report(&r);
+  ml_tests_close(t);
+  if (code == ML_EXIT_FINE && r.number == 0)
+    return ml_out_fail(ML_EXIT_NOT_FOUND, "no test has '%.100s' in its name",
+                       only != NULL ? only : "");
+  if (code == ML_EXIT_FINE && r.all_failed > 0)
+    code = ML_EXIT_FALSE;
+  return code != ML_EXIT_FINE ? code : sent;
+}
