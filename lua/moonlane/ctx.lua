@@ -393,7 +393,9 @@ function data_meta.__index(_, id)
   if own == null then return nil end
   if own ~= nil then return own end
   local v = snapshot()[id]
-  if v == nil and id == "clear" and not (S.fields and S.fields.clear) then return clear end
+  if v == nil and id == "clear" and not (S.fields and S.fields.clear) then
+    return clear
+  end
   if v == nil then field_of(id) end
   if v == null then return nil end
   return v

@@ -52,8 +52,8 @@ end
 local function find(index, path)
   local t = define.find(flows, index, path)
   if t == nil then
-    error(("there is nothing at %s of workflow %d of this bundle"):format(path, index + 1),
-          0)
+    error(("there is nothing at %s of workflow %d of this bundle"):format(path,
+          index + 1), 0)
   end
   return t
 end

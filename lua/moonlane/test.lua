@@ -72,7 +72,9 @@ local function ops_of(name, prefix, own)
   return { __metatable = false, __name = name,
     __index = function(self, op)
       if own[op] then return own[op] end
-      if type(op) ~= "string" then raise(name .. " is asked for things by their names") end
+      if type(op) ~= "string" then
+        raise(name .. " is asked for things by their names")
+      end
       return host.anchor(function(this, ...)
         if this ~= self then
           raise(("write %s:%s(...), with a colon"):format(name, op))

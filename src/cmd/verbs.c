@@ -39,6 +39,12 @@ static const ml_verb verbs[] = {
    "moonlane test workflows\n"
    "moonlane test workflows/order-delivery --only 'Q3.7' -o tap",
    ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
+  {"test", "[FOLDER ...]", "run the workflows' own tests on a virtual clock",
+   "Each folder's test.lua runs in a world of its own: no network, no real "
+   "time, people as actors.",
+   "moonlane test workflows\n"
+   "moonlane test workflows/order-delivery --only 'wrong key'",
+   ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
   {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
    "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
    "moonlane start order-delivery q_kintoneId=42\n"

@@ -35,8 +35,10 @@ return ml.workflow { "tiny",
   start    = {
     ml.form { "word!", "note", "hidden" },
     { kind = "poll", name = "look", every = "1d",
-      run = function()
-        return { transactions = { { identity = "only", data = { word = "polled" } } } }
+      run = function(ctx)      -- finds something once there is a number
+        local many = ctx.settings.many
+        if not many then return { transactions = {} } end
+        return { transactions = { { identity = "n" .. many, data = { word = "polled" } } } }
       end },
   },
   phases   = {
