@@ -287,6 +287,12 @@ function App:delete(ids)
   return true
 end
 
+local function moment(s)
+  local ok, ms = pcall(time.parse, s)
+  return ok and ms or nil
+end
+
+-- The same value to kintone: it normalises numbers and writes moments in UTC.
 local function same(have, want)
   if want == nil or want == null or want == "" then return have == nil end
   if have == nil then return false end
@@ -294,8 +300,8 @@ local function same(have, want)
   local a, b = tonumber(have), tonumber(want)
   if a and b and a == b then return true end
   if type(have) == "string" and type(want) == "string" then
-    local t, u = time.parse(have), time.parse(want)
-    return t ~= nil and t == u
+    local at = moment(have)
+    return at ~= nil and at == moment(want)
   end
   return false
 end

@@ -98,6 +98,14 @@ function M.judge(q)
   return "[" .. table.concat(out, ",") .. "]"
 end
 
+-- A request's body as JSON, nil when it is none: what came is anybody's.
+local function body_json(text)
+  if type(text) ~= "string" or text == "" then return nil end
+  local v, why = host.try_decode(text)
+  if why then return nil end
+  return v
+end
+
 function M.trigger(q)
   local t = (flow_at(q.flow).start or {})[math.tointeger(tonumber(q.path))]
   local f = type(t) == "table" and t[q.mode] or nil
@@ -106,6 +114,9 @@ function M.trigger(q)
   end
   local payload = q.payload and host.decode(q.payload)
   if payload == null then payload = nil end
+  if q.mode == "receive" and payload ~= nil and payload.json == nil then
+    payload.json = body_json(payload.body)
+  end
   local result = f(ctx.begin("trigger", fields_at(q.flow), q), payload)
   if type(result) ~= "table" then
     error(("%s must return a table, not %s"):format(q.mode, host.show(result)), 0)

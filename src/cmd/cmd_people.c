@@ -10,18 +10,17 @@
 #include "cmd/verbs.h"
 #include "cmd/view.h"
 
-#define LIMIT {"limit", "N", "at most so many items", 'n'}
-
 const ml_opt ml_opts_user[] = {
   {"name", "NAME", "the name people read", 0},
   {"email", "ADDRESS", "where mail goes", 0},
   {"lane", "LANE", "WORKFLOW/LANE; several times for several", 0},
-  {"no-lanes", NULL, "in no lane at all", 0}, LIMIT, {NULL, NULL, NULL, 0}};
+  {"no-lanes", NULL, "in no lane at all", 0},
+  {"limit", "N", "at most so many items", 'n'}, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_token[] = {
   {"scopes", "LIST", "what it may do, with commas between", 0},
   {"user", "USER", "the member it belongs to", 0},
   {"expires", "DURATION", "how long it is good (90d)", 0},
-  LIMIT, {NULL, NULL, NULL, 0}};
+  {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_setting[] = {
   {"file", "FILE", "read the value from a file (- is standard input)", 0},
   {"unset", NULL, "back to its default", 0}, {NULL, NULL, NULL, 0}};
@@ -40,13 +39,14 @@ static int bad_sub(const ml_talk *q) {
   return ml_out_fail(ML_EXIT_USAGE, "usage: moonlane %s %s", v->name, v->usage);
 }
 
-static int list(ml_talk *q, const char *path, const char *kind) {
+/* Users come in pages; the short lists come whole. */
+static int list(ml_talk *q, const char *kind, bool pages) {
   ml_json *l;
   ml_buf b = {0};
   int code;
 
-  ml_path(&q->path, path);
-  code = ml_talk_list(q, ITEMS, &l);
+  ml_path(&q->path, "/v1/{}", kind);
+  code = pages ? ml_talk_list(q, ITEMS, &l) : ml_talk_send(q, "GET", &l);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
@@ -97,7 +97,7 @@ static int user_add(ml_talk *q) {
 
 int ml_cmd_user(ml_talk *q) {
   if (sub(q, "ls", 1))
-    return list(q, "/v1/users", "users");
+    return list(q, "users", true);
   if (sub(q, "add", 2))
     return user_add(q);
   if (!sub(q, "show", 2) && !sub(q, "off", 2))
@@ -115,7 +115,7 @@ int ml_cmd_lane(ml_talk *q) {
   char workflow[256];
 
   if (sub(q, "ls", 1))
-    return list(q, "/v1/lanes", "lanes");
+    return list(q, "lanes", false);
   if (!sub(q, "add", 3) && !sub(q, "remove", 3))
     return bad_sub(q);
   slash = strrchr(name, '/');
@@ -173,7 +173,7 @@ static int token_new(ml_talk *q) {
 
 int ml_cmd_token(ml_talk *q) {
   if (sub(q, "ls", 1))
-    return list(q, "/v1/tokens", "tokens");
+    return list(q, "tokens", false);
   if (sub(q, "new", 1))
     return token_new(q);
   if (!sub(q, "drop", 2))

@@ -9,7 +9,6 @@
 
 #define LIMIT {"limit", "N", "at most so many items", 'n'}
 
-const ml_opt ml_opts_list[] = {LIMIT, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_ls[] = {
   {"workflow", "NAME", "only of this workflow", 'w'},
   {"status", "STATUS", "only OPEN, COMPLETED or CANCELLED", 0},

@@ -247,29 +247,51 @@ static int run_verb(repl *r, const ml_verb *v, size_t n,
   return code;
 }
 
-/* Is the first word of a command that wants an id no id, so that the used
-** process is meant? */
-static bool wants_used(repl *r, const struct command *c, size_t n,
-                       const char *const *words) {
+/* Is there no id where this command wants one, so that the used process is
+** meant?  A word that is no id may be what follows the id. */
+static bool wants_used(repl *r, const struct command *c, const ml_verb *v,
+                       size_t n, const char *const *words) {
   const char *first = n > 1 ? words[1] : NULL;
 
-  if (!c->id || c->fn != NULL || r->used[0] == '\0')
+  if (!c->id || r->used[0] == '\0')
     return false;
-  return first == NULL || first[0] == '-' || !is_id(expand(r, first));
+  return first == NULL || first[0] == '-'
+         || (v->words_max > 1 && !is_id(expand(r, first)));
+}
+
+/* What is said needs no quotes: all words from `at` on as one. */
+static size_t join(ml_buf *b, const char **words, size_t n, size_t at) {
+  if (n <= at + 1 || words[at][0] == '-')
+    return n;
+  for (size_t i = at; i < n; i++) {
+    ml_buf_puts(b, i > at ? " " : "");
+    ml_buf_puts(b, words[i]);
+  }
+  if (b->bad)
+    return n;
+  words[at] = b->p;
+  return at + 1;
 }
 
 static int run_command(repl *r, const struct command *c, size_t n,
                        const char *const *words) {
   const char *with_id[WORDS_MAX + 1];
+  const ml_verb *v = c->fn == NULL ? ml_verb_find(c->name) : NULL;
+  ml_buf said = {0};
   size_t k = 0;
+  int code;
 
-  if (c->fn != NULL)
+  if (v == NULL)
     return c->fn(r, n, words);
-  if (wants_used(r, c, n, words))
+  if (wants_used(r, c, v, n, words))
     with_id[k++] = r->used;
   for (size_t i = 1; i < n && k < WORDS_MAX; i++)
     with_id[k++] = i == 1 ? expand(r, words[i]) : words[i];
-  return run_verb(r, ml_verb_find(c->name), k, with_id);
+  if (v->ask == ml_cmd_comment)
+    k = join(&said, with_id, k, 1);
+  code = run_verb(r, v, k, with_id);
+  ml_buf_free(&said);
+  return code;
 }
 
 /* ---- Lua ---- */

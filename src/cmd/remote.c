@@ -206,10 +206,26 @@ static void answered(void *arg, const ml_http_answer *answer) {
   ml_loop_stop(q->r->loop);
 }
 
+/* The operator says where the engine is: any address, at this very port. */
+static void allow_url(const char *base, char text[2][24], ml_str allow[2]) {
+  const char *host = strstr(base, "://") + 3;
+  const char *end = host + strcspn(host, "/?#"), *port = end;
+
+  while (port > host && port[-1] >= '0' && port[-1] <= '9')
+    port--;
+  if (port == host || port[-1] != ':' || port == end || end - port > 5)
+    port = "*", end = port + 1;
+  snprintf(text[0], 24, "0.0.0.0/0:%.*s", (int)(end - port), port);
+  snprintf(text[1], 24, "[::/0]:%.*s", (int)(end - port), port);
+  allow[0] = ml_str_of(text[0]);
+  allow[1] = ml_str_of(text[1]);
+}
+
 static ml_rc send_call(asked *q, const char *method, const ml_buf *path,
                        const ml_buf *body, ml_err *e) {
-  static const ml_str anywhere[] = {{"0.0.0.0/0:*", 11}, {"[::/0]:*", 8}};
   ml_remote *r = q->r;
+  char where[2][24];
+  ml_str anywhere[2];
   ml_http_call call = {.method = ml_str_of(method), .timeout_ms = r->timeout_ms,
                        .body_max = BODY_MAX, .unix_path = r->socket};
   ml_str headers[4];
@@ -234,7 +250,8 @@ static ml_rc send_call(asked *q, const char *method, const ml_buf *path,
   if (body != NULL)
     call.body = (ml_str){body->p, body->len};
   if (r->socket == NULL) {
-    call.allow = anywhere;       /* the operator says where the engine is */
+    allow_url(r->base, where, anywhere);
+    call.allow = anywhere;
     call.allow_count = 2;
   }
   call.url = (ml_str){url.p, url.len};

@@ -565,7 +565,7 @@ static void put_call(ml_jw *w, const made_call *m) {
   ml_jw_kstr(w, "path", m->path);
   put_query(w, m->query);
   put_headers(w, m);
-  ml_jw_kstr(w, "body", m->body);
+  ml_jw_kstr(w, "body", m->body.p != NULL ? m->body : ML_STR(""));
   if (m->body.n > 0 &&
       ml_json_parse(&a, m->body.p, m->body.n, NULL, &json, NULL) == ML_OK) {
     ml_jw_key(w, "json");

@@ -136,6 +136,17 @@ static ml_rc this_process(ml_op *o, ml_op_state *s) {
 
 /* ---- p.member ---- */
 
+/* A member that is nothing is left out, so that it reads as nil. */
+static void put_opt(ml_jw *w, const char *key, ml_str v) {
+  if (v.n > 0)
+    ml_jw_kstr(w, key, v);
+}
+
+static void put_opt_time(ml_jw *w, const char *key, int64_t ms) {
+  if (ms != 0)
+    ml_jw_kint(w, key, ms);
+}
+
 static void put_time(ml_jw *w, int64_t ms) {
   if (ms != 0)
     ml_jw_int(w, ms);
@@ -266,13 +277,13 @@ static void put_act(ml_op *o, const ml_op_state *s, const ml_act *a) {
   ml_jw_kstrz(w, "status", ml_acts_name(a->status));
   ml_jw_kint(w, "attempt", a->attempt);
   ml_jw_kint(w, "retries", a->retries);
-  ml_jw_kstrz(w, "wait", a->wait != ML_WAIT_NONE ? ml_wait_name(a->wait) : NULL);
-  ml_jw_key(w, "due");
-  put_time(w, a->due_ms);
-  ml_jw_kstr(w, "call", a->call);
-  ml_jw_kstr(w, "outcome", a->outcome);
-  ml_jw_kstr(w, "message", a->message);
-  ml_jw_kstr(w, "at", a->at);
+  if (a->wait != ML_WAIT_NONE)
+    ml_jw_kstrz(w, "wait", ml_wait_name(a->wait));
+  put_opt_time(w, "due", a->due_ms);
+  put_opt(w, "call", a->call);
+  put_opt(w, "outcome", a->outcome);
+  put_opt(w, "message", a->message);
+  put_opt(w, "at", a->at);
   if (def->lane >= 0)
     ml_jw_kstr(w, "lane", s->f->lanes[def->lane].id);
   if (a->aside)
@@ -365,8 +376,10 @@ static void put_form(ml_jw *w, const ml_op_state *s, const ml_activity *def) {
     ml_jw_kbool(w, "edit", ff->edit);
     ml_jw_kbool(w, "required",
                 ff->edit && (ff->need || s->f->fields[ff->field].required));
-    ml_jw_key(w, "value");
-    ml_jw_raw(w, s->p->data[ff->field]);
+    if (s->p->data[ff->field].p != NULL) {
+      ml_jw_key(w, "value");
+      ml_jw_raw(w, s->p->data[ff->field]);
+    }
     ml_jw_end(w);
   }
   ml_jw_end(w);
@@ -388,17 +401,14 @@ void ml_op_put_task(ml_op *o, const ml_row_task *t) {
   ml_jw_kstrz(w, "$process", id);
   ml_jw_end(w);
   ml_jw_kstr(w, "label", t->label);
-  ml_jw_kstr(w, "lane", lane != NULL ? lane->lane : ML_NOSTR);
+  put_opt(w, "lane", lane != NULL ? lane->lane : ML_NOSTR);
   ml_jw_kstrz(w, "status", ml_tasks_name(t->status));
-  ml_jw_kstr(w, "assignee", t->assignee.n > 0 ? t->assignee : ML_NOSTR);
+  put_opt(w, "assignee", t->assignee);
   ml_jw_kbool(w, "offered", t->status == ML_TASK_OPEN && t->assignee.n == 0);
-  ml_jw_kstr(w, "outcome", t->outcome.n > 0 ? t->outcome : ML_NOSTR);
-  ml_jw_key(w, "createdAt");
-  put_time(w, t->created_ms);
-  ml_jw_key(w, "dueAt");
-  put_time(w, t->due_ms);
-  ml_jw_key(w, "endedAt");
-  put_time(w, t->ended_ms);
+  put_opt(w, "outcome", t->outcome);
+  ml_jw_kint(w, "createdAt", t->created_ms);
+  put_opt_time(w, "dueAt", t->due_ms);
+  put_opt_time(w, "endedAt", t->ended_ms);
   ml_jw_kbool(w, "overdue", t->status == ML_TASK_OPEN && t->due_ms > 0 &&
                                 t->due_ms <= ml_world_now(o->w));
   if (s.p != NULL && def_of_task(&s, t) != NULL)
@@ -457,11 +467,13 @@ ml_rc ml_op_history(ml_op *o) {
     ml_jw_kint(w, "at", h->at_ms);
     ml_jw_kstrz(w, "told", ml_told_name(h->told));
     ml_jw_kint(w, "no", h->no);
-    ml_jw_kstr(w, "name", h->name.n > 0 ? h->name : ML_NOSTR);
-    ml_jw_kstr(w, "who", h->who.n > 0 ? h->who : ML_NOSTR);
-    ml_jw_kstr(w, "text", h->text.n > 0 ? h->text : ML_NOSTR);
-    ml_jw_key(w, "data");
-    ml_jw_raw(w, h->data.n > 0 ? h->data : ML_NOSTR);
+    put_opt(w, "name", h->name);
+    put_opt(w, "who", h->who);
+    put_opt(w, "text", h->text);
+    if (h->data.n > 0) {
+      ml_jw_key(w, "data");
+      ml_jw_raw(w, h->data);
+    }
     ml_jw_end(w);
   }
   ml_jw_end(w);
@@ -535,7 +547,7 @@ ml_rc ml_op_comments(ml_op *o) {
     ml_jw_obj(w);
     ml_jw_kint(w, "no", c->no);
     ml_jw_kint(w, "at", c->at_ms);
-    ml_jw_kstr(w, "who", c->who.n > 0 ? c->who : ML_NOSTR);
+    put_opt(w, "who", c->who);
     ml_jw_kstr(w, "text", c->text);
     ml_jw_kstr(w, "visibility", c->visibility);
     ml_jw_end(w);
@@ -560,7 +572,7 @@ static void put_line(ml_buf *b, const ml_row_history *h, int64_t from) {
     ml_text_excerpt(shown, sizeof shown, h->who);
     ml_buf_printf(b, " by %s", shown);
   }
-  if (h->text.n > 0) {
+  if (h->text.n > 0 && !ml_str_eq(h->text, h->name)) {
     ml_text_excerpt(shown, sizeof shown, h->text);
     ml_buf_printf(b, ": %s", shown);
   }

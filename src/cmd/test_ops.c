@@ -872,14 +872,15 @@ void ml_test_op(ml_world *w, ml_str want, ml_buf *answer) {
   ml_jw_key(&jw, "ok");
   if (rc == ML_OK)
     rc = serve(&o, v);
-  ml_jw_end(&jw);
-  if (rc != ML_OK) {
+  if (rc == ML_OK) {
+    ml_jw_end(&jw);
+  } else {
     snprintf(text, sizeof text, "%s%s%s", o.e.at, o.e.at[0] != '\0' ? ": " : "",
              o.e.text[0] != '\0' ? o.e.text : ml_rc_name(rc));
     put_error(answer, ml_str_of(text));
-  } else if (answer->len > ML_ENTRY_MAX) {
-    put_error(answer, ML_STR("the answer is larger than 1 MiB"));
   }
+  if (answer->len > ML_ENTRY_MAX)
+    put_error(answer, ML_STR("the answer is larger than 1 MiB"));
   if (ml_fake_fault(w->fake).p != NULL && rc == ML_OK)
     put_error(answer, ml_fake_fault(w->fake));
 }

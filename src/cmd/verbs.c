@@ -119,7 +119,7 @@ static const ml_verb verbs[] = {
   {"lane", "ls | add LANE USER | remove LANE USER",
    "lanes (WORKFLOW/LANE), and who is in them", NULL,
    "moonlane lane ls\nmoonlane lane add order-delivery/licensing aiko",
-   ml_opts_list, 1, 3, NULL, ml_cmd_lane},
+   none, 1, 3, NULL, ml_cmd_lane},
   {"token", "ls | new | drop ID", "tokens for the HTTP API",
    "A new token is shown once. Scopes: read, operate, deploy, admin, work (the "
    "tasks of --user), hook:NAME.",

@@ -75,7 +75,7 @@ int ml_cmd_help(const ml_args *a);
 
 /* The option lists of verbs, beside their functions. */
 extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
-    ml_opts_test[], ml_opts_ls[], ml_opts_show[], ml_opts_list[],
+    ml_opts_test[], ml_opts_ls[], ml_opts_show[],
     ml_opts_history[], ml_opts_journal[], ml_opts_tasks[], ml_opts_complete[],
     ml_opts_as[], ml_opts_start[], ml_opts_signal[], ml_opts_retry[],
     ml_opts_skip[], ml_opts_cancel[], ml_opts_comment[], ml_opts_user[],

@@ -17,6 +17,7 @@ typedef struct depths {
   int last_phase;
   int branches;                  /* where the branches of the phase stand */
   int64_t fresh;                 /* strand of a branch that has no phase yet */
+  int last;                      /* of the line before */
 } depths;
 
 static void set_depth(depths *d, int64_t strand, ml_str name, int depth) {
@@ -41,7 +42,19 @@ static int depth_of(const depths *d, int64_t strand, ml_str name, int dflt) {
   return dflt;
 }
 
-/* An activity begins right behind its phase.  A branch stands under the last
+/* Of the process, not of an activity: they stand at the edge. */
+static bool is_whole(ml_str told) {
+  static const char *const words[] = {"started", "run", "comment", "completed",
+    "cancelled", "reopened", "deleted", "restored", "migrated", "reset",
+    "assigned"};
+
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (ml_str_is(told, words[i]))
+      return true;
+  return false;
+}
+
+/* An activity is first heard of right behind its phase.  A branch stands under the last
 ** phase that was not itself the first one of a branch just begun: so branches
 ** side by side line up. */
 static int place(depths *d, ml_str told, int64_t no, ml_str name) {
@@ -59,9 +72,13 @@ static int place(depths *d, ml_str told, int64_t no, ml_str name) {
   }
   if (ml_str_is(told, "joined"))
     return depth_of(d, no, ML_NOSTR, 2) - 1;
-  if (ml_str_is(told, "began"))
+  if (is_whole(told))
+    return 0;
+  if (name.p == NULL)            /* what the activity before wrote */
+    return d->last;
+  if (ml_str_is(told, "began") || depth_of(d, 0, name, -1) < 0)
     set_depth(d, 0, name, d->last_phase + 1);
-  return name.p != NULL ? depth_of(d, 0, name, 0) : 0;
+  return depth_of(d, 0, name, 0);
 }
 
 /* Of each kind of record: its sentence; %n name, %t text, %d data. */
@@ -131,6 +148,7 @@ void ml_view_history(ml_buf *b, const ml_json *items) {
     int depth = place(&d, ml_json_str(h, "told"), ml_json_int(h, "no", 0),
                       ml_json_str(h, "name"));
 
+    d.last = depth;
     ml_out_time(b, ml_json_int(h, "at", 0));
     ml_buf_printf(b, "  %*s", 2 * depth, "");
     put_sentence(b, h);

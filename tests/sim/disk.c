@@ -245,10 +245,10 @@ void disk_crash(disk_keep keep, ml_rand *rand) {
     i->now_n = i->safe_n;
   }
   disk.dead = false;
-  disk.stop_at = 0;
 }
 
 void disk_heal(void) {
+  disk.stop_at = 0;
   disk.fail_at = 0;
   disk.full = false;
 }
@@ -364,6 +364,8 @@ static fate meet(inode *i, disk_op op, int64_t at, const uint8_t *data,
 
   if (disk.dead)
     return FATE_DEAD;
+  if (disk.aside)
+    return FATE_DONE;
   disk.ops++;
   if (disk.seen != NULL) {
     site = site_of(i, op, at, data, n);
@@ -466,9 +468,10 @@ static int f_reserved(sqlite3_file *f, int *out) {
 
 static int f_control(sqlite3_file *f, int op, void *arg) {
   (void)f;
-  (void)op;
-  (void)arg;
-  return SQLITE_NOTFOUND;
+  if (op != SQLITE_FCNTL_MMAP_SIZE)
+    return SQLITE_NOTFOUND;
+  *(sqlite3_int64 *)arg = 0;               /* there is no mapping here */
+  return SQLITE_OK;
 }
 
 static int f_sector(sqlite3_file *f) {
@@ -509,6 +512,8 @@ static int v_open(sqlite3_vfs *v, const char *name, sqlite3_file *file,
       i->there = fa == FATE_DIES;
       return fa == FATE_FULL ? SQLITE_FULL : SQLITE_CANTOPEN;
     }
+    /* on a real disk the store makes this one itself, and flushes its folder */
+    i->there_safe = file_of(name) == DISK_MAIN;
   }
   h->base.pMethods = &methods;
   h->i = i;

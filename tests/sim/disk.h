@@ -50,6 +50,8 @@ typedef struct disk_conf {
   disk_error error;
   bool full;                   /* no room, until further notice */
   bool dead;                   /* stopped: nothing has an effect */
+  bool aside;                  /* a look of the test's own: not counted, no
+                                  faults */
   uint64_t failed[DISK_ERRORS][DISK_OPS];   /* faults that fired */
   void (*seen)(void *arg, const disk_site *site);    /* each operation */
   void *seen_arg;
@@ -59,9 +61,10 @@ extern disk_conf disk;
 
 void disk_register(void);
 void disk_reset(uint64_t seed);            /* empty, healthy */
-/* Power cut or kill: what is left.  The disk is alive again after it. */
+/* Power cut or kill: what is left.  The disk is alive again after it; what
+** is armed stays armed. */
 void disk_crash(disk_keep keep, ml_rand *rand);
-void disk_heal(void);                      /* no fault armed, room again */
+void disk_heal(void);                      /* nothing armed, room again */
 /* What is there now, taken and put back (both durable). */
 typedef struct disk_image disk_image;
 disk_image *disk_take(void);

@@ -4,6 +4,7 @@ local ml = require "moonlane"
 
 local check = ml.activity { "check", lane = "system",
   run = function(ctx)
+    while ctx.data.word == "spin" do end      -- until the engine stops it
     ctx:subject("order " .. ctx.data.word)
     ctx:log("checked", ctx.data.word)
   end }
@@ -35,10 +36,11 @@ return ml.workflow { "tiny",
   start    = {
     ml.form { "word!", "note", "hidden" },
     { kind = "poll", name = "look", every = "1d",
-      run = function(ctx)      -- finds something once there is a number
-        local many = ctx.settings.many
-        if not many then return { transactions = {} } end
-        return { transactions = { { identity = "n" .. many, data = { word = "polled" } } } }
+      run = function(ctx, state)      -- a new one each time, once there is a number
+        local n = (state and state.n or 0) + 1
+        if not ctx.settings.many then return { transactions = {} } end
+        return { state = { n = n },
+                 transactions = { { identity = "n" .. n, data = { word = "polled" } } } }
       end },
   },
   phases   = {

@@ -3,7 +3,7 @@ local ml = require "moonlane"
 
 return ml.workflow { "manual",
   hosts  = { "peer.test" },
-  lanes  = { "desk" },
+  lanes  = { desk = { en = "Desk" } },
   fields = { { "tag", "string" }, { "answer", "string" } },
   phases = {
     { "ask", ml.task { "decide", lane = "desk", edit = { "answer" },
