@@ -597,10 +597,10 @@ static void histories_are_indented_by_phase(void **state) {
     "1970-01-01 00:00:01    branch south\n"
     "1970-01-01 00:00:01      phase mail\n"
     "1970-01-01 00:00:02        1-2 is done: built  (ben)\n"
-    "1970-01-01 00:00:02  data a = 1, b = x\n"
+    "1970-01-01 00:00:02        data a = 1, b = x\n"
     "1970-01-01 00:00:02  phase conclude\n"
     "1970-01-01 00:00:03  completed\n"
-    "1970-01-01 00:00:03  unheard-of n t\n");
+    "1970-01-01 00:00:03    unheard-of n t\n");
   ml_buf_free(&b);
   ml_arena_free(&a);
 }

@@ -910,6 +910,123 @@ static void a_child_is_started_and_its_end_is_the_answer(void **state) {
   close_bench(&b);
 }
 
+static void what_cannot_be_handed_over_is_tried_again(void **state) {
+  bench b;
+  ml_event ev = {.kind = ML_EV_UNDELIVERED, .after_ms = 1000};
+
+  (void)state;
+  open_bench(&b, LANES "\"phases\":[" PHASE("one", AUTO("x", ""), "") "]");
+  start(&b, NULL);
+  wants(&b, "x", ML_CALL_START, "start.1", "{\"workflow\":\"w2\"}", 1);
+  ev.no = b.p->outs[0].no;
+  assert_int_equal(step(&b, &ev), ML_OK);
+  assert_false(ml_process_in_flight(b.p));
+  assert_int_equal(ml_process_due(b.p, 1), b.now + 1000);
+  wake(&b, 999);
+  assert_int_equal(count_effects(&b, ML_DO_SEND), 0);
+  wake(&b, 1);
+  assert_int_equal(count_effects(&b, ML_DO_SEND), 1);
+  step(&b, &ev);
+  assert_int_equal(ml_process_due(b.p, 1), b.now + 2000);   /* ever more */
+  ev.after_ms = -1;
+  ev.text = ML_STR("no workflow 'w2' is in force");
+  assert_int_equal(step(&b, &ev), ML_OK);
+  assert_int_equal(act(&b, "x")->status, ML_ACT_ERROR);
+  close_bench(&b);
+}
+
+static void a_receive_step_is_strict(void **state) {
+  bench b;
+  ml_arena a = {0};
+  ml_json *data;
+  ml_event ev = {.kind = ML_EV_SIGNALLED, .text = ML_STR("paid")};
+
+  (void)state;
+  open_bench(&b, LANES FIELDS "\"phases\":[" PHASE("one", AUTO("x", ""), "") ","
+             PHASE("two", "{\"kind\":\"receive\",\"label\":\"r\",\"signal\":"
+             "\"paid\",\"edit\":[\"a\"],\"at\":\"workflow.lua:9\"}", "") "]");
+  start(&b, NULL);
+  assert_int_equal(step(&b, &ev), ML_CONFLICT);        /* nobody waits yet */
+  returns(&b, "x", NULL, NULL);
+  assert_int_equal(ml_json_parse(&a, "{\"due\":1}", 9, NULL, &data, NULL), ML_OK);
+  ev.data = data;
+  assert_int_equal(step(&b, &ev), ML_INVALID);         /* not its to write */
+  assert_int_equal(ml_json_parse(&a, "{\"a\":\"v\"}", 9, NULL, &data, NULL),
+                   ML_OK);
+  ev.data = data;
+  assert_int_equal(step(&b, &ev), ML_OK);
+  assert_true(ml_str_is(b.p->data[0], "\"v\""));
+  assert_int_equal(b.p->status, ML_COMPLETED);
+  assert_int_equal(step(&b, &ev), ML_CONFLICT);        /* the second delivery */
+  ml_arena_free(&a);
+  close_bench(&b);
+}
+
+static void a_script_asks_a_person(void **state) {
+  bench b;
+  ml_arena a = {0};
+  ml_json *data;
+  int16_t lanes[] = {1};
+  ml_event ev = {.kind = ML_EV_COMPLETED, .actor = {ML_STR("ben"), lanes, 1,
+                 false}, .outcome = ML_STR("fine")};
+
+  (void)state;
+  open_bench(&b, LANES FIELDS "\"phases\":[" PHASE("one", AUTO("x", ""), "")
+             "]");
+  start(&b, NULL);
+  wants(&b, "x", ML_CALL_ASK, "ask.1", "{\"task\":{\"title\":\"T\"}}", 1);
+  assert_int_equal(act(&b, "x")->status, ML_ACT_ERROR);   /* no lane */
+  plain(&b, ML_EV_RETRIED);
+  wants(&b, "x", ML_CALL_ASK, "ask.1", "{\"task\":{\"title\":\"T\",\"lane\":"
+        "\"people\",\"outcomes\":[\"fine\",\"bad\"]}}", 1);
+  assert_int_equal(b.p->task_count, 1);
+  ev.no = b.p->tasks[0].no;
+  ev.outcome = ML_STR("odd");
+  assert_int_equal(step(&b, &ev), ML_INVALID);
+  ev.outcome = ML_STR("fine");
+  assert_int_equal(ml_json_parse(&a, "{\"any\":1}", 9, NULL, &data, NULL), ML_OK);
+  ev.data = data;
+  assert_int_equal(step(&b, &ev), ML_OK);
+  assert_true(ml_str_is(made_effect(&b, ML_DO_JOURNAL)->text,
+              "{\"outcome\":\"fine\",\"who\":\"ben\",\"data\":{\"any\":1}}"));
+  assert_int_equal(b.p->task_count, 0);
+  ml_arena_free(&a);
+  close_bench(&b);
+}
+
+/* P1.1, P2.2: the state graph; first assignment once, the last each time. */
+static void edits_keep_to_the_graph(void **state) {
+  bench b;
+  ml_event ev = {.kind = ML_EV_EDITED, .state = ML_STR("done"),
+                 .actor = {ML_STR("op"), NULL, 0, true}};
+
+  (void)state;
+  open_bench(&b, LANES FIELDS "\"states\":{\"list\":[{\"id\":\"new\"},{\"id\":"
+             "\"busy\"},{\"id\":\"done\"}],\"start\":\"new\",\"moves\":[[\"new\","
+             "\"busy\"],[\"busy\",\"done\"]]},\"phases\":[" PHASE("one",
+             AUTO("x", ""), "") "]");
+  start(&b, NULL);
+  assert_true(ml_str_is(b.p->state, "new"));
+  assert_int_equal(step(&b, &ev), ML_CONFLICT);
+  assert_non_null(strstr(b.e.text, "busy"));
+  assert_true(ml_str_is(b.p->state, "new"));
+  ev.state = ML_STR("none");
+  assert_int_equal(step(&b, &ev), ML_INVALID);
+  ev.state = ML_STR("busy");
+  assert_int_equal(step(&b, &ev), ML_OK);
+  assert_int_equal(b.p->status, ML_OPEN);
+  ev.state = ML_NOSTR;
+  for (int i = 0; i < 3; i++) {
+    ev.assign = i == 1 ? ML_STR("bob") : ML_STR("ann");
+    b.now += 10;
+    assert_int_equal(step(&b, &ev), ML_OK);
+  }
+  assert_true(ml_str_is(b.p->first_assigned_to, "ann"));
+  assert_int_equal(b.p->first_assigned_ms, b.now - 20);
+  assert_int_equal(b.p->last_assigned_ms, b.now);
+  close_bench(&b);
+}
+
 static void sealed_values_stay_out_of_history(void **state) {
   bench b;
 
@@ -1053,6 +1170,10 @@ int main(void) {
     cmocka_unit_test(an_operator_retries_and_skips),
     cmocka_unit_test(cancelling_ends_everything_at_once),
     cmocka_unit_test(a_child_is_started_and_its_end_is_the_answer),
+    cmocka_unit_test(what_cannot_be_handed_over_is_tried_again),
+    cmocka_unit_test(a_receive_step_is_strict),
+    cmocka_unit_test(a_script_asks_a_person),
+    cmocka_unit_test(edits_keep_to_the_graph),
     cmocka_unit_test(sealed_values_stay_out_of_history),
     cmocka_unit_test(is_complete_is_asked_until_it_is_true),
     cmocka_unit_test(damaged_rows_are_told_not_believed),

@@ -181,11 +181,6 @@ end
 
 -- ---- try, test ----
 
-local function shown(v)
-  local text = host.try_encode(v)
-  return text or host.encode(tostring(v), "result")
-end
-
 -- A file that returns function(ctx).
 function M.try(q)
   local f = require((q.path:gsub("%.lua$", ""):gsub("/", ".")))
@@ -194,7 +189,7 @@ function M.try(q)
     error(q.path .. " must return a function(ctx), not " .. host.show(f), 0)
   end
   local v = f(ctx.begin("run", nil, q))
-  return v == nil and "" or shown(v)
+  return v == nil and "" or host.encode(v, "what " .. q.path .. " returned")
 end
 
 function M.test_list()

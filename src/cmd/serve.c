@@ -137,13 +137,13 @@ static void loaded(void *arg, ml_rc rc, const ml_err *e) {
   if (s->conf->watch)
     say(rc == ML_OK ? "loaded" : "broken",
         rc == ML_OK ? s->conf->folder : "the old version stays in force");
-  if (s->load_again && s->ends == 0)
+  if (s->load_again)
     load(s);
 }
 
 static void load(serving *s) {
   s->load_again = s->loading;
-  if (s->loading)
+  if (s->loading || s->ends > 0)
     return;
   s->loading = true;
   s->faults = 0;

@@ -39,12 +39,13 @@ static const ml_verb verbs[] = {
    "moonlane test workflows\n"
    "moonlane test workflows/order-delivery --only 'Q3.7' -o tap",
    ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
-  {"test", "[FOLDER ...]", "run the workflows' own tests on a virtual clock",
-   "Each folder's test.lua runs in a world of its own: no network, no real "
-   "time, people as actors.",
-   "moonlane test workflows\n"
-   "moonlane test workflows/order-delivery --only 'wrong key'",
-   ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
+  {"try", "FILE.lua", "run one function(ctx) in the sandbox, without an engine",
+   "FILE.lua returns function(ctx). The answer's class is ok, cpu-limit, "
+   "memory-limit, error or killed; the exit code is 0 for ok, else 1. It runs "
+   "under the same limits as an activity; units are the same each time.",
+   "moonlane try activities/price.lua --data '{\"quantity\": 3}'\n"
+   "moonlane try activities/price.lua -o json",
+   ml_opts_try, 1, 1, ml_cmd_try, NULL},
   {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
    "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
    "moonlane start order-delivery q_kintoneId=42\n"

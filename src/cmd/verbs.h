@@ -42,6 +42,8 @@ int ml_cmd_serve(const ml_args *a);
 int ml_cmd_dev(const ml_args *a);
 int ml_cmd_check(const ml_args *a);
 int ml_cmd_test(const ml_args *a);
+/* cmd_try.c */
+int ml_cmd_try(const ml_args *a);
 /* cmd_ps.c */
 int ml_cmd_ls(ml_talk *q);
 int ml_cmd_show(ml_talk *q);
@@ -79,6 +81,6 @@ extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
     ml_opts_history[], ml_opts_journal[], ml_opts_tasks[], ml_opts_complete[],
     ml_opts_as[], ml_opts_start[], ml_opts_signal[], ml_opts_retry[],
     ml_opts_skip[], ml_opts_cancel[], ml_opts_comment[], ml_opts_user[],
-    ml_opts_token[], ml_opts_setting[];
+    ml_opts_token[], ml_opts_setting[], ml_opts_try[];
 
 #endif

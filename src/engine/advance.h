@@ -42,7 +42,7 @@ typedef enum ml_event_kind {
   ML_EV_COMMENTED,     /* text, visibility: for history; the row is run's */
   ML_EV_EDITED,        /* edit: data, subject, state, assign, ... */
   ML_EV_DELIVERED,     /* no (outgoing), data */
-  ML_EV_UNDELIVERED,   /* no (outgoing), text */
+  ML_EV_UNDELIVERED,   /* no (outgoing), text; after_ms >= 0: again then */
   ML_EV_COUNT
 } ml_event_kind;
 

@@ -456,13 +456,20 @@ ml_rc on_delivered(step *s) {
   return ML_OK;
 }
 
-/* It cannot be delivered, ever: the reason is the activity's Error. */
+/* It cannot be delivered: not now (after_ms), or never: then the reason is the
+** activity's Error. */
 ml_rc on_undelivered(step *s) {
   ml_outgoing *o = find_out(s->p, s->ev->no);
   ml_act *a;
 
   if (o == NULL)
     return ML_STALE;
+  if (s->ev->after_ms >= 0) {               /* not now: later, ever more so */
+    o->due_ms = s->now->wall_ms + (s->ev->after_ms << (o->tries < 6 ? o->tries
+                                                                   : 6));
+    o->tries++;
+    return ML_OK;
+  }
   a = ml_process_act(s->p, o->act);
   ml_process_drop_out(s->p, s->ev->no);
   if (a != NULL && a->wait == ML_WAIT_PROCESS)

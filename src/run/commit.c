@@ -305,6 +305,8 @@ static void prune_drops(load *l) {
   l->drop_count = to;
 }
 
+enum { PAUSE_MS = 1000 };        /* the disk refused: no scan meanwhile */
+
 static void landed(void *arg, ml_batch *b, ml_rc rc);
 
 static void fail_gathering(ml_run *r, ml_rc rc) {
@@ -339,11 +341,11 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
       pr->load = NULL;
       prune_drops(c->load);
       c->unit = ml_batch_unit(b);
-      if (pr->p->seq != pr->seq_sent || pr->fresh)
+      if (pr->changed || pr->fresh || pr->renew)
         put_process(r, b, pr, &data, &rest);
       put_load(b, pr, c->load);
       pr->seq_sent = pr->p->seq;
-      pr->fresh = false;
+      pr->fresh = pr->changed = pr->renew = false;
       pr->flying++;
       *fl->end = c;
       fl->end = &c->next;
@@ -453,6 +455,8 @@ static void landed(void *arg, ml_batch *b, ml_rc rc) {
   ml_run *r = fl->run;
 
   r->flights--;
+  if (rc != ML_OK)
+    r->pause_ms = now_wall(r) + PAUSE_MS;
   if (rc == ML_UNKNOWN) {
     r->stopped = true;
     if (r->conf.stopped != NULL)

@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "run/inside.h"
 
+enum { AGAIN_MS = 1000 };        /* what could not be handed over now */
+
 typedef struct delivery {
   ml_run *r;
   int64_t n;                     /* the sender */
@@ -19,17 +21,22 @@ typedef struct delivery {
   char id[ML_ID_MAX];            /* START: the process made */
 } delivery;
 
-static void told_sender(delivery *d, ml_event_kind kind, ml_str text) {
+/* after_ms >= 0: not yet; it is tried again then. */
+static void told_sender(delivery *d, ml_event_kind kind, ml_str text,
+                        int64_t after_ms) {
   proc *pr = proc_get(d->r, d->n);
   ml_input *in = ml_input_new();
 
   if (pr == NULL || in == NULL) {           /* its lease ends: sent again */
     ml_input_free(in);
+    if (pr != NULL)
+      proc_drop(d->r, pr, ML_NOMEM);
     return;
   }
   in->n = d->n;
   in->ev.kind = kind;
   in->ev.no = d->no;
+  in->ev.after_ms = after_ms;
   in->ev.text.p = ml_arena_dup(&in->arena, text.p, text.n);
   in->ev.text.n = in->ev.text.p != NULL ? text.n : 0;
   proc_queue(d->r, pr, in);
@@ -56,11 +63,13 @@ static void started(void *arg, ml_rc rc, const ml_err *e, int status,
   (void)status;
   (void)replayed;
   if (rc == ML_OK) {
-    told_sender(d, ML_EV_DELIVERED, (ml_str){out->p, out->len});
+    told_sender(d, ML_EV_DELIVERED, (ml_str){out->p, out->len}, -1);
   } else if (rc == ML_NOT_FOUND || rc == ML_INVALID || rc == ML_CONFLICT) {
     told_sender(d, ML_EV_UNDELIVERED,
-                ml_str_of(e != NULL ? e->text : "it was refused"));
-  }                                         /* else: its lease ends, again */
+                ml_str_of(e != NULL ? e->text : "it was refused"), -1);
+  } else {
+    told_sender(d, ML_EV_UNDELIVERED, ML_STR(""), AGAIN_MS);
+  }
   busy_end(d->r);
   ml_mem_free(d);
 }
@@ -74,7 +83,9 @@ static void told(void *arg, ml_rc rc, const ml_err *e, int status,
   (void)out;
   (void)replayed;
   if (rc == ML_OK || rc == ML_STALE || rc == ML_NOT_FOUND || rc == ML_CONFLICT)
-    told_sender(d, ML_EV_DELIVERED, ML_STR(""));
+    told_sender(d, ML_EV_DELIVERED, ML_STR(""), -1);
+  else
+    told_sender(d, ML_EV_UNDELIVERED, ML_STR(""), AGAIN_MS);
   busy_end(d->r);
   ml_mem_free(d);
 }
@@ -218,8 +229,10 @@ void mail_take(ml_run *r, proc *pr, const ml_effect *ef) {
     return;
   }
   t = ml_mem_zero(sizeof *t);
-  if (t == NULL)
-    return;                                 /* its lease ends: taken again */
+  if (t == NULL) {
+    proc_drop(r, pr, ML_NOMEM);             /* its lease ends: taken again */
+    return;
+  }
   t->r = r;
   t->n = pr->n;
   t->act = ef->no;
@@ -229,5 +242,6 @@ void mail_take(ml_run *r, proc *pr, const ml_effect *ef) {
   if (ml_run_read(r, take_work, take_done, t) != ML_OK) {
     pr->reads--;
     ml_mem_free(t);
+    proc_drop(r, pr, ML_NOMEM);
   }
 }

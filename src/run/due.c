@@ -61,6 +61,10 @@ static void wake(ml_run *r, int64_t n) {
 
   if (pr != NULL && (pr->p == NULL || pr->dirty || pr->flying > 0))
     return;
+  if (pr != NULL && ml_process_in_flight(pr->p) && load_of(pr) != NULL) {
+    pr->renew = true;                       /* it is at work here: a new lease */
+    mark_dirty(r, pr);
+  }
   pr = proc_get(r, n);
   in = ml_input_new();
   if (pr == NULL || in == NULL) {
@@ -129,6 +133,10 @@ void due_look(ml_run *r) {
 
   if (!r->begun || r->stopped || r->draining)
     return;
+  if (now < r->pause_ms && r->pause_ms - now < LOOK_MS_MAX) {
+    ml_loop_timer_set(r->timer, r->pause_ms - now);
+    return;
+  }
   triggers_due(r, now);
   if (r->scanning)
     return;

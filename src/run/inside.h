@@ -69,6 +69,9 @@ typedef struct proc {
   load *load;                    /* made since the last batch; or NULL */
   bool dirty;                    /* in the dirty list */
   bool fresh;                    /* never in a batch: insert, not replace */
+  bool renew;                    /* its lease ran out while it works here */
+  bool changed;                  /* since its row was last put in a batch; a
+                                    wait may begin without a record */
   bool gone;                     /* a batch of it failed: ignore what comes */
   uint64_t seq_sent;             /* seq of the row as last put in a batch */
   uint32_t flying;               /* batches with it, not yet reaped */
@@ -160,6 +163,7 @@ struct ml_run {
   bool begun, scanning, first_scan, draining, stopped;
   int64_t next_due_ms;           /* earliest known; 0 none */
   int64_t looked_ms;             /* wall clock of the last pass */
+  int64_t pause_ms;              /* after a failed batch: no pass before */
   ml_made made;
   ml_run_stats stats;
   ml_run_done_fn *drained;

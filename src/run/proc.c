@@ -558,6 +558,12 @@ end:
   ml_buf_free(&d);
 }
 
+/* These change nothing when nothing is due; what a dispatch changes is not
+** worth a commit, for a restart dispatches anew. */
+static bool only_looks(ml_event_kind k) {
+  return k == ML_EV_WOKE || k == ML_EV_RECOVERED;
+}
+
 /* One event: advance, keep the rows, dispatch what may run ahead. */
 static ml_rc apply(ml_run *r, proc *pr, ml_event *ev, ml_made *made, ml_err *e) {
   ml_now now = {now_wall(r), NULL, r->conf.rand,
@@ -573,9 +579,13 @@ static ml_rc apply(ml_run *r, proc *pr, ml_event *ev, ml_made *made, ml_err *e) 
     return rc;
   rows_of_made(r, pr, made, now.wall_ms);
   rc = keep_effects(r, pr, made);
+  if (rc == ML_OK && (made->record_count > 0 || !only_looks(ev->kind)))
+    pr->changed = true;
+  if (rc == ML_OK && pr->changed && load_of(pr) == NULL)
+    rc = ML_NOMEM;
   if (rc == ML_OK && pr->load != NULL && pr->load->starved)
     rc = ML_NOMEM;
-  if (rc == ML_OK && (made->record_count > 0 || pr->load != NULL))
+  if (rc == ML_OK && pr->load != NULL)
     mark_dirty(r, pr);
   return rc;
 }
@@ -606,7 +616,7 @@ static bool is_incident(const ml_process *p) {
 static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
   ml_made made = {0};
   ml_err e = {0};
-  bool was = is_incident(pr->p);
+  bool was = is_incident(pr->p), open = pr->p->status == ML_OPEN;
   ml_rc rc;
 
   r->stats.inputs++;
@@ -614,6 +624,8 @@ static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
   if (rc == ML_OK) {
     if (is_incident(pr->p) && !was)
       r->stats.incidents++;
+    if (open && pr->p->status == ML_COMPLETED)
+      r->stats.completed++;
     if (in != NULL && in->render != NULL) {
       in->status = in->render(in->arg, pr->p, pr->f, &made, &in->out);
       if (in->out.bad)

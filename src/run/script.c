@@ -289,8 +289,10 @@ void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
   char key[ML_ID_MAX];
   ml_rc rc = ML_NOMEM;
 
-  if (s == NULL)
-    return;                                 /* its lease ends: asked again */
+  if (s == NULL) {
+    proc_drop(r, pr, ML_NOMEM);             /* its lease ends: asked again */
+    return;
+  }
   s->r = r;
   s->n = pr->n;
   s->no = ef->no;

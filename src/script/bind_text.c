@@ -35,17 +35,6 @@ static int host_encode(lua_State *L) {
   return 1;
 }
 
-/* try_encode(value) -> JSON, or nil */
-static int host_try_encode(lua_State *L) {
-  ml_slice *s = ml_bind_slice(L);
-  ml_err e = {0};
-
-  if (convert(L, s, "value", &e) != ML_OK)
-    return 0;
-  lua_pushlstring(L, s->scratch.p, s->scratch.len);
-  return 1;
-}
-
 static ml_rc decode(lua_State *L, ml_err *e) {
   ml_str json = ml_bind_text(L, 1);
 
@@ -191,7 +180,7 @@ static int host_source(lua_State *L) {
 }
 
 const luaL_Reg ml_bind_texts[] = {
-  {"encode", host_encode}, {"try_encode", host_try_encode},
+  {"encode", host_encode},
   {"decode", host_decode}, {"try_decode", host_try_decode},
   {"is_array", host_is_array}, {"duration", host_duration},
   {"moment", host_moment}, {"url", host_url}, {"base64", host_base64},

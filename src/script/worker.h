@@ -22,7 +22,8 @@
 **            none: its tostring as a JSON text), several as a list, "" for
 **            none.  Without other sources there is no library to require.
 **            Mode "try": path is a file of the sources that returns
-**            function(ctx), run like an activity; text: its value, as above
+**            function(ctx), run like an activity; text: its value as JSON
+**            ("" for nil); a value that has no JSON is an error
 **   TEST     mode "list": text is a JSON list of names; "run": path is the
 **            number of the test, its journal holds the operations
 **            (lua/moonlane/test.lua says what they look like)

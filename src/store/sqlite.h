@@ -196,7 +196,8 @@ typedef struct ml_store_counts {
 
 /* The writer's view of the log (its thread only). */
 typedef struct ml_walog {
-  char header[ML_LOG_HEADER];   /* after the last group */
+  char header[ML_LOG_HEADER];   /* after the last commit */
+  bool known;             /* it could be read */
   uint64_t frames;        /* in the log */
   uint64_t copied;        /* of them, in the database file too */
   uint64_t tried;         /* frames when a checkpoint was last tried */
@@ -244,6 +245,8 @@ ml_link *ml_store_reader(ml_store *s);
 
 /* sqlite_write.c */
 void ml_writer_init(ml_store *s);                    /* hooks; before use */
+void ml_writer_look(ml_store *s);                    /* after a commit that
+                                                        no group made */
 void ml_writer_run(ml_store *s, ml_batch *b);        /* inline */
 void *ml_writer_main(void *store);
 void ml_writer_leave(ml_store *s);                   /* last checkpoint */

@@ -340,7 +340,9 @@ static ml_rc open_to_write(ml_store *s, const ml_store_conf *conf, ml_err *e) {
     return ML_IO;
   s->page_size = strtol(page, NULL, 10);
   ml_writer_init(s);
-  return write_boot(s, e);
+  rc = write_boot(s, e);
+  ml_writer_look(s);
+  return rc;
 }
 
 static ml_rc open_to_read(ml_store *s, const ml_store_conf *conf, ml_err *e) {

@@ -108,13 +108,16 @@ static sqlite3_file *log_file(ml_store *s) {
   return f != NULL && f->pMethods != NULL ? f : NULL;
 }
 
-/* The log's header; it changes when the log begins anew.  Zeros: none. */
-static void log_header(ml_store *s, char out[ML_LOG_HEADER]) {
+/* The log's header; it changes when the log begins anew.  Zeros: none.  False:
+** it could not be read. */
+static bool log_header(ml_store *s, char out[ML_LOG_HEADER]) {
   sqlite3_file *f = log_file(s);
+  int code = SQLITE_OK;
 
   memset(out, 0, ML_LOG_HEADER);
   if (f != NULL)
-    (void)f->pMethods->xRead(f, out, ML_LOG_HEADER, 0);   /* short: zeros */
+    code = f->pMethods->xRead(f, out, ML_LOG_HEADER, 0);
+  return code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ;
 }
 
 static uint64_t frame_bytes(const ml_store *s, uint64_t frames) {
@@ -132,7 +135,8 @@ static bool cut_log(ml_store *s) {
   char now[ML_LOG_HEADER];
   sqlite3_int64 size, keep = 0;
 
-  log_header(s, now);
+  if (!s->log.known || !log_header(s, now))
+    return false;
   if (s->log.frames > 0 && memcmp(now, s->log.header, sizeof now) == 0)
     keep = ML_LOG_HEADER + (sqlite3_int64)frame_bytes(s, s->log.frames);
   return f != NULL && f->pMethods->xFileSize(f, &size) == SQLITE_OK &&
@@ -216,8 +220,7 @@ static void measure(ml_store *s) {
   f = log_file(s);
   if (f != NULL && f->pMethods->xFileSize(f, &size) == SQLITE_OK)
     SET(s->counts.log_bytes, (uint64_t)size);
-  if (f != NULL)
-    log_header(s, s->log.header);
+  ml_writer_look(s);
 }
 
 static void tell_failing(ml_store *s, int code) {
@@ -337,7 +340,11 @@ void ml_writer_init(ml_store *s) {
   if (s->memory)
     return;
   sqlite3_wal_hook(s->writer.db, on_commit, s);   /* no automatic ones */
-  log_header(s, s->log.header);
+}
+
+/* What cut_log() compares with is always that of the last commit. */
+void ml_writer_look(ml_store *s) {
+  s->log.known = log_header(s, s->log.header);
 }
 
 /* A store that was refused is left as it is, its log too. */

@@ -151,6 +151,13 @@ static inode *inode_new(const char *name) {
 
 /* ---- flush, crash ---- */
 
+/* The folder: it holds all names, so all of them are durable then. */
+static void flush_names(void) {
+  for (int k = 0; k < INODES; k++)
+    if (files[k].used)
+      files[k].there_safe = files[k].there;
+}
+
 static void flush(inode *i) {
   change **at = &i->first;
 
@@ -170,11 +177,8 @@ static void flush(inode *i) {
     free(c);
   }
   i->end = at;
-  i->there_safe = i->there;
-  for (int k = 0; k < INODES && i->there; k++)
-    if (&files[k] != i && files[k].used && !files[k].there &&
-        strcmp(files[k].name, i->name) == 0)
-      files[k].there_safe = false;         /* the name is this one's now */
+  if (!i->there_safe)
+    flush_names();
 }
 
 static bool coin(ml_rand *r, int64_t of_ten) {
@@ -534,7 +538,7 @@ static int v_delete(sqlite3_vfs *v, const char *name, int sync) {
   if (fa == FATE_DONE || fa == FATE_DIES) {
     i->there = false;
     if (sync)
-      i->there_safe = false;
+      flush_names();
   }
   return fa == FATE_DONE ? SQLITE_OK : SQLITE_IOERR_DELETE;
 }

@@ -6,7 +6,8 @@
 ** part of the rest (512-byte pieces, so writes tear and change places), or
 ** all of it (the program was killed, the machine went on).  A flush that
 ** failed is never made good by a later one: what it should have written stays
-** unsure.  A name is durable after the first flush of its file.
+** unsure.  Names are durable when the folder was flushed, which the first flush
+** of a new file does.
 **
 ** Every operation has a number, from 1.  The disk can die before or after
 ** operation k (then nothing has an effect any more), or fail operations.

@@ -260,7 +260,6 @@ void world_run_out(world *w) {
     if (!world_alive(w) || world_open(w) == 0)
       return;
     ms = until_next(w);
-    if(getenv("DBG"))printf("next %lld rundue %lld\n",(long long)ms,(long long)ml_run_next_due(w->run));
     if (ms == 0 || ms > 61000) {
       /* leases end within a minute: look so often before a long leap */
       idle++;

@@ -7,7 +7,7 @@ return ml.workflow { "retry",
   phases = {
     { "reserve", ml.activity { "reserve", retry = { 50, "5s..2m" }, run = function(ctx)
         local id = ctx:uuid()
-        local r = ctx:step("price", function() return ctx:random(1000) end)
+        local r = ctx:step("price", function() return { net = 7 } end).net + ctx:random(1000)
         ctx.http.get("https://peer.test/stock")
         ctx.http.post("https://peer.test/unready", { json = { tag = ctx.data.tag, id = id, r = r } })
         ctx.http.put("https://peer.test/book", { json = { tag = ctx.data.tag, id = id } })
