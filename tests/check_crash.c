@@ -50,19 +50,26 @@ static void sc_signal(world *w) {
   world_run_out(w);
 }
 
-static ask *task_ask(world *w, ask_kind kind, int tag, const char *what,
-                     int of) {
+/* A task is done when it is there: after an error it may take until the end of
+** a lease. */
+static void ensure_task(world *w, ask_kind kind, int tag, const char *what,
+                        int of) {
   ask *a = world_ask(w, kind, tag, what, of);
 
-  if (a->task == 0)
+  world_settle(w);
+  for (int i = 0; i < 4 && a->task == 0 && world_alive(w); i++) {
     a->task = world_task_of(w, world_n_of(w, of));
-  return a;
+    if (a->task == 0)
+      world_pass(w, 61000);
+  }
+  if (a->task != 0)
+    world_ensure(w, a);
 }
 
 static void sc_task(world *w) {
   world_ensure(w, world_ask(w, ASK_START, 1, "manual", -1));
-  world_ensure(w, task_ask(w, ASK_CLAIM, 2, NULL, 1));
-  world_ensure(w, task_ask(w, ASK_COMPLETE, 3, "yes", 1));
+  ensure_task(w, ASK_CLAIM, 2, NULL, 1);
+  ensure_task(w, ASK_COMPLETE, 3, "yes", 1);
   world_run_out(w);
 }
 
@@ -98,7 +105,7 @@ static void sc_boot(world *w) {
       return;
     world_check(w, false);
   }
-  world_ensure(w, task_ask(w, ASK_COMPLETE, 4, "no", 3));
+  ensure_task(w, ASK_COMPLETE, 4, "no", 3);
   world_run_out(w);
 }
 
@@ -119,7 +126,7 @@ static void sc_pair(world *w) {
 
 static void sc_split(world *w) {
   world_ensure(w, world_ask(w, ASK_START, 2, "split", -1));
-  world_ensure(w, task_ask(w, ASK_COMPLETE, 3, "fine", 2));
+  ensure_task(w, ASK_COMPLETE, 3, "fine", 2);
   world_run_out(w);
 }
 
@@ -229,7 +236,7 @@ static void go_on(world *w, const scenario *s, disk_keep keep) {
 }
 
 static void after_error(world *w, const scenario *s) {
-  if (world_alive(w)) {          /* there is room again: it goes on by itself */
+  if (w->ready && world_alive(w)) {       /* room again: it goes on by itself */
     disk_heal();
     world_check(w, false);
     s->act(w);

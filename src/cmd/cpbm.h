@@ -12,8 +12,9 @@
 ** How they are read:
 ** - Elements and attributes are told by local name, case-sensitive.  Unknown
 **   ones, and known ones in the wrong place, are skipped with all they hold and
-**   told as warnings; so are texts between elements.  Inside Rule and Match,
-**   where a lost word would change what is approved, they are mistakes.
+**   told as warnings; so are texts between elements.  Elements inside Rule and
+**   texts of Match beside its Rule are mistakes: a lost word there would change
+**   what is approved.
 ** - Attribute values are trimmed.  `order` is a decimal 32-bit integer; buckets
 **   run by it, those of one order together (a warning).  Phase is read as
 **   Bucket (a warning).
@@ -112,13 +113,16 @@ typedef struct ml_cpbm_bean {
 } ml_cpbm_bean;
 
 typedef struct ml_cpbm {
-  ml_arena arena;                /* holds everything but the rules' insides */
+  ml_arena arena;                /* the texts */
   ml_cpbm_rule *rules;           /* every Match, in the order of the file */
   uint32_t rule_count;
   ml_cpbm_workflow *workflows;   /* in the order of the file */
   uint32_t workflow_count;
   ml_cpbm_bean *beans;           /* of activities that are known */
   uint32_t bean_count;
+  ml_cpbm_bucket *buckets;       /* private: of all workflows */
+  ml_cpbm_activity *activities;  /* private: of all buckets */
+  uint32_t bucket_count, activity_count;     /* private */
   uint32_t *by_name;             /* private: workflows by name */
   struct ml_cpbm_type {
     ml_str name;
@@ -168,26 +172,29 @@ void ml_cpbm_put_beans(ml_buf *b, const ml_cpbm *c);
 
 /*
 ** The set as a folder of Lua files.  Every text of the set is in the data
-** files only, inside a quoted string of which each byte is a letter, a digit,
-** one of "-_.,:;#={}()<>/ " or \ddd; workflow.lua and rules.lua are the same
-** for every set but for the number of data files.
+** files only, inside quotes, and there each byte is a letter, a digit, a blank,
+** one of "-_.,:;#={}()<>/'&|!?" or \ddd; workflow.lua and rules.lua are the
+** same for every set but for the number of data files (cpbm_folder.c says what
+** is in them).  *files is ended with ml_cpbm_free_folder().  ML_LIMIT, and
+** ML_INVALID for a name that no moonlane workflow may have.
 */
+enum { ML_CPBM_DATA_FILES = 200 };           /* of one folder, at most */
+
 typedef struct ml_cpbm_text {
   char name[24];                 /* "workflow.lua" */
   ml_buf text;
 } ml_cpbm_text;
-ml_rc ml_cpbm_put_folder(const ml_cpbm *c, ml_cpbm_text **files, size_t *count,
-                         ml_err *e);
+ml_rc ml_cpbm_put_folder(const ml_cpbm *c, ml_str map_name,
+                         ml_cpbm_text **files, size_t *count, ml_err *e);
 void ml_cpbm_free_folder(ml_cpbm_text *files, size_t count);
+/* "cpbm_1.lua": the name of the i-th data file, from 0. */
+void ml_cpbm_data_name(char out[24], size_t i);
 
-/* ---- reading a folder again (cpbm_folder.c) ---- */
-
-enum { ML_CPBM_DATA_FILES = 200 };           /* of one folder, at most */
-
-/* From the data files' texts in order, each with its name for messages.  Checks
-** all that reading the XML checks.  ML_INVALID: faults were told. */
-ml_rc ml_cpbm_load_data(const ml_cpbm_file *files, size_t count,
-                        const ml_cpbm_source *known, ml_cpbm_fault_fn *fault,
-                        void *arg, ml_cpbm **out);
+/*
+** What a folder's data files hold, as XML again; to be loaded, which checks it.
+** ML_INVALID: a file is none of ours.
+*/
+ml_rc ml_cpbm_get_folder(const ml_cpbm_file *files, size_t count, ml_buf *map,
+                         ml_buf *workflows, ml_buf *beans, ml_err *e);
 
 #endif

@@ -23,6 +23,28 @@ static int64_t lab_mono(ml_clock *c) {
   return real_ms() + ((ml_lab *)c)->ahead_ms;
 }
 
+/* The workers behind a face that asks for counted slices (SEMANTICS.md 28). */
+typedef struct ml_counted {
+  ml_script api;                 /* first: an ml_script is an ml_counted */
+  ml_script *host;
+} ml_counted;
+
+static ml_rc ask_counted(ml_script *s, const ml_ask *q, ml_answer_fn *fn,
+                         void *arg) {
+  ml_script *host = ((ml_counted *)s)->host;
+  ml_ask counted = *q;
+
+  counted.count_units = true;
+  return host->ask(host, &counted, fn, arg);
+}
+
+static ml_rc make_known(ml_script *s, const uint8_t hash[32],
+                        const ml_source *src, size_t n) {
+  ml_script *host = ((ml_counted *)s)->host;
+
+  return host->bundle(host, hash, src, n);
+}
+
 ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e) {
   ml_host_conf conf = {.workers = 2, .insecure = insecure};
   ml_rc rc;
@@ -34,15 +56,24 @@ ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e) {
   rc = ml_loop_new(&lab->clock, &lab->loop);
   if (rc != ML_OK)
     return ml_err_set(e, rc, "", "memory is short");
-  rc = ml_host_new(lab->loop, &conf, &lab->script, e);
-  if (rc != ML_OK)
+  lab->counted = ml_mem_zero(sizeof *lab->counted);
+  rc = lab->counted != NULL ? ml_host_new(lab->loop, &conf, &lab->counted->host, e)
+                            : ml_err_set(e, ML_NOMEM, "", "memory is short");
+  if (rc != ML_OK) {
     ml_lab_close(lab);
+    return rc;
+  }
+  lab->counted->api = (ml_script){.ask = ask_counted, .bundle = make_known};
+  lab->script = &lab->counted->api;
   return rc;
 }
 
 void ml_lab_close(ml_lab *lab) {
-  ml_host_free(lab->script);
+  if (lab->counted != NULL)
+    ml_host_free(lab->counted->host);
+  ml_mem_free(lab->counted);
   ml_loop_free(lab->loop);
+  lab->counted = NULL;
   lab->script = NULL;
   lab->loop = NULL;
 }

@@ -196,6 +196,7 @@ ml_str ml_run_broken(const ml_run *r) {
 typedef struct loadrun {
   ml_run *r;
   bool check_only;
+  char *dir;
   ml_flow_fault_fn *fault;
   ml_run_done_fn *done;
   void *arg;
@@ -259,6 +260,7 @@ static void load_end(loadrun *l, ml_rc rc, const ml_err *e) {
   }
   folders_free(l->folders);
   ml_arena_free(&l->arena);
+  ml_mem_free(l->dir);
   ml_mem_free(l->fresh);
   ml_mem_free(l);
   busy_end(r);
@@ -380,6 +382,24 @@ static void put_workflows(ml_run *r, loadrun *l, const evaluated *v,
   }
 }
 
+/* A workflow whose folder is gone is no longer in force; its processes go on
+** from their bundle. */
+static void take_away(ml_run *r, loadrun *l) {
+  for (size_t i = 0; i < r->workflow_count; i++) {
+    const ml_workflow *w = &r->workflows[i];
+    const bundle *b = bundle_no(r, w->bundle);
+    ml_row_workflow *row = &l->names[l->name_count];
+    bool again = b == NULL || !folder_is_gone(l->dir, b->folder);
+
+    for (size_t k = 0; k < l->name_count; k++)
+      again = again || ml_str_eq(l->names[k].name, w->name);
+    if (again)
+      continue;
+    *row = (ml_row_workflow){w->no, w->name, 0, 0};
+    l->name_count++;
+  }
+}
+
 /* Make the rows of one sound folder. */
 static ml_rc bring(ml_run *r, loadrun *l, evaluated *v) {
   bundle *b = bundle_hash(r, v->f->hash);
@@ -429,7 +449,7 @@ static void load_all_answered(loadrun *l) {
   for (evaluated *v = l->good; v != NULL; v = v->next)
     for (size_t i = 0; i < v->count; i++)
       name_taken(l, v, v->flows[i]);
-  if (l->check_only || l->good == NULL || l->rc != ML_OK) {
+  if (l->check_only || l->rc != ML_OK) {
     if (l->rc != ML_OK)
       ml_err_set(&e, l->rc, "", "memory is short");
     load_end(l, l->rc, &e);
@@ -442,12 +462,15 @@ static void load_all_answered(loadrun *l) {
       lanes += v->flows[i]->lane_count;
   }
   l->rows = ml_arena_zero(&l->arena, sizeof *l->rows * (folders + 1));
-  l->names = ml_arena_zero(&l->arena, sizeof *l->names * (flows + 1));
+  l->names = ml_arena_zero(&l->arena, sizeof *l->names *
+                                          (flows + r->workflow_count + 1));
   l->lanes = ml_arena_zero(&l->arena, sizeof *l->lanes * (lanes + 1));
   if (l->rows == NULL || l->names == NULL || l->lanes == NULL)
     l->rc = ML_NOMEM;
   for (evaluated *v = l->good; v != NULL && l->rc == ML_OK; v = v->next)
     l->rc = bring(r, l, v);
+  if (l->rc == ML_OK)
+    take_away(r, l);
   if (l->rc != ML_OK) {
     for (size_t i = 0; i < l->fresh_count; i++)
       bundle_free(l->fresh[i]);
@@ -535,6 +558,9 @@ static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
   r->busy++;
   l->r = r;
   l->check_only = check_only;
+  l->dir = ml_mem_strdup(dir);
+  if (l->dir == NULL)
+    l->rc = ML_NOMEM;
   l->fault = fault;
   l->done = done;
   l->arg = arg;

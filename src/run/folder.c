@@ -329,6 +329,17 @@ ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fn,
   return t.any ? ML_INVALID : ML_OK;
 }
 
+bool folder_is_gone(const char *dir, ml_str name) {
+  char path[PATH_MAX];
+  struct stat st;
+
+  snprintf(path, sizeof path, "%s/workflow.lua", dir);
+  if (stat(path, &st) == 0)                 /* one bundle, not a folder of them */
+    return false;
+  snprintf(path, sizeof path, "%s/%.*s/workflow.lua", dir, (int)name.n, name.p);
+  return stat(dir, &st) == 0 && lstat(path, &st) != 0 && errno == ENOENT;
+}
+
 void folders_free(folder *f) {
   while (f != NULL) {
     folder *next = f->next;

@@ -251,6 +251,8 @@ typedef struct folder {          /* one folder as read from disk */
 ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fault,
                    void *arg);
 void folders_free(folder *f);
+/* Was a bundle of `dir` taken away by its author? */
+bool folder_is_gone(const char *dir, ml_str name);
 
 /* people.c */
 typedef void reread_done(ml_run *r, void *arg, ml_rc rc);

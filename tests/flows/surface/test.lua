@@ -228,18 +228,18 @@ end)
 
 -- ---- operators ----
 
-t.it("retry, skip, reset, cancel, set, comment", function(w)
+t.it("retry runs it again, skip lets it be, with an outcome, reset begins a copy", function(w)
+  w:people { office = { "ann" } }
   local p = run(w, "fail")
-  p:set({ ask = "plain" })
+  t.raises(function() p:retry "check" end, "the process has no activity 'check' now")
+  p:set { ask = "plain" }
   p:retry()
   t.eq(p.status, "COMPLETED")
-  p = run(w, "fail")
-  t.raises(function() p:skip "run" end, nil)
-end)
-
-t.it("skip takes an outcome, reset begins a copy", function(w)
-  w:people { office = { "ann" } }
-  local p = run(w, "raise")
+  p = run(w, "raise")
+  t.raises(function() p:skip("run", "sideways") end, "no outcome 'sideways'")
+  p:skip "run"
+  t.eq(p.status, "COMPLETED")
+  p = run(w, "raise")
   p:skip("run", "human")
   t.eq(p:tasks()[1].label, "check")
   p = run(w, "raise")
