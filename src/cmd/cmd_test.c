@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cmd/out.h"
@@ -126,11 +126,9 @@ static void took(void *arg, const ml_test_result *t) {
 /* ---- folders ---- */
 
 static int64_t now_ms(void) {
-  struct timespec ts;
+  ml_clock *clock = ml_clock_system();
 
-  if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
-    return 0;
-  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+  return clock->mono_ms(clock);
 }
 
 static ml_rc test_folder(ml_tests *t, report *r, const char *dir,

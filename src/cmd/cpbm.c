@@ -156,7 +156,7 @@ ml_rc ml_cpbm_load(const ml_cpbm_source *src, ml_cpbm_fault_fn *fault,
 
 static int order_names(ml_str a, ml_str b) {
   size_t n = a.n < b.n ? a.n : b.n;
-  int o = memcmp(a.p, b.p, n);
+  int o = n > 0 ? memcmp(a.p, b.p, n) : 0;
 
   return o != 0 ? o : (a.n > b.n) - (a.n < b.n);
 }

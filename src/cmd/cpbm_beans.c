@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "cmd/cpbm_inside.h"
 
-enum { PARENTS_MAX = 16, RETRIES_MAX = 1000, HOURS_MAX = 876000 };
+enum { PARENTS_MAX = 16, SETTINGS_MAX = 256, RETRIES_MAX = 1000, HOURS_MAX = 876000 };
 
 /* The last of two beans of one id would win in Spring; here the second is told
 ** and the first stands. */
@@ -90,6 +90,11 @@ static void inherit(draft *d, ml_cpbm_bean *bean, const draft_bean *from,
       cpbm_tell(d, &d->src->beans, s->line, false, "this bean sets '%s' twice",
                 cpbm_shown(s->s.name).s);
       continue;
+    }
+    if (bean->setting_count == SETTINGS_MAX) {
+      cpbm_tell(d, &d->src->beans, s->line, false, "the bean '%s' has more than "
+                "%d properties", cpbm_shown(bean->ref).s, SETTINGS_MAX);
+      return;
     }
     check_setting(d, s);
     list = cpbm_room(d, bean->settings, bean->setting_count, cap, sizeof *list);

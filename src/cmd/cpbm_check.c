@@ -21,7 +21,7 @@ typedef struct named {
 static int by_name(const void *pa, const void *pb) {
   const named *a = pa, *b = pb;
   size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
-  int o = memcmp(a->name.p, b->name.p, n);
+  int o = n > 0 ? memcmp(a->name.p, b->name.p, n) : 0;
 
   if (o == 0)
     o = (a->name.n > b->name.n) - (a->name.n < b->name.n);

@@ -1,5 +1,5 @@
 /*
-** cpbm_inside.h - between cpbm.c, cpbm_read.c, cpbm_beans.c and cpbm_check.c.
+** cpbm_inside.h - between the parts of cpbm.h.
 */
 #ifndef ML_CMD_CPBM_INSIDE_H
 #define ML_CMD_CPBM_INSIDE_H
@@ -57,6 +57,10 @@ ml_str cpbm_keep(draft *d, ml_str s);
 
 /* Is it in one of the lists, ended by NULL?  `more` may be NULL. */
 bool cpbm_known(ml_str s, const char *const *list, const char *const *more);
+
+/* cpbm_write.c: as it may stand between quotes, or between tags. */
+void cpbm_put_xml(ml_buf *b, ml_str s, bool attribute);
+void cpbm_put_attribute(ml_buf *b, const char *name, ml_str value);
 
 /* cpbm_read.c: one file into the draft. */
 typedef enum cpbm_kind { CPBM_MAP, CPBM_WORKFLOWS, CPBM_BEANS } cpbm_kind;

@@ -1,9 +1,9 @@
 /* test_run.c - from a folder to the results of its tests. */
+#include "base/clock.h"
 #include "cmd/test_run.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/crypto.h"
 #include "cmd/files.h"
@@ -32,11 +32,9 @@ typedef struct suite {
 /* ---- results ---- */
 
 static int64_t real_us(void) {
-  struct timespec ts;
+  ml_clock *clock = ml_clock_system();
 
-  if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
-    return 0;
-  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+  return clock->mono_ms(clock) * 1000;
 }
 
 static void tell(suite *s, ml_str name, int64_t since_us, ml_str at,

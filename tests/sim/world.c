@@ -164,9 +164,11 @@ void world_down(world *w) {
   bool alive = world_alive(w);
 
   for (size_t i = 0; i < w->ask_count; i++)
-    if (w->asks[i].state == ASK_OUT) {
-      w->asks[i].state = ASK_UNKNOWN;
+    if (w->asks[i].open > 0) {
+      w->asks[i].open = 0;
       w->asks[i].maybe = true;
+      if (w->asks[i].state != ASK_ACKED)
+        w->asks[i].state = ASK_UNKNOWN;
     }
   w->ready = false;
   w->stopped = true;               /* nothing is heard from here on */
@@ -398,6 +400,7 @@ static void hear(world *w, ask *a, ml_rc rc, ml_str text) {
   int64_t had = a->n;
 
   a->rc = rc;
+  a->open--;
   w->answers++;
   world_trace(w, "answer %d: %s %.*s", a->tag, ml_rc_name(rc), (int)text.n,
               text.p != NULL ? text.p : "");
@@ -411,7 +414,8 @@ static void hear(world *w, ask *a, ml_rc rc, ml_str text) {
       world_fault(w, "ask %d was answered without an id", a->tag);
   } else if (a->state != ASK_ACKED) {
     w->refusals++;
-    a->state = clean_no(rc) && !a->maybe ? ASK_REFUSED : ASK_UNKNOWN;
+    a->state = a->open > 0 ? ASK_OUT
+               : clean_no(rc) && !a->maybe ? ASK_REFUSED : ASK_UNKNOWN;
     if (rc == ML_UNKNOWN)
       world_fault(w, "ask %d was answered though nobody can know", a->tag);
   }
@@ -533,6 +537,7 @@ void world_send(world *w, ask *a) {
     a->state = ASK_OUT;
   a->at_ms = w->clock.wall;
   a->sent++;
+  a->open++;
   world_trace(w, "send %d %s", a->tag, a->what != NULL ? a->what : "");
   if (replayed(w, a, in->key)) {
     ml_input_free(in);

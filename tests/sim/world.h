@@ -50,7 +50,7 @@ typedef struct ask {
   int64_t n;                   /* START, acked: which process */
   uint8_t id[16];
   int64_t at_ms;               /* last sent */
-  int sent;
+  int sent, open;              /* in all; without an answer */
   bool maybe;                  /* an earlier sending had no answer */
 } ask;
 
@@ -116,6 +116,7 @@ struct world {
   uint64_t effects, answers, boots, checks, refusals;
   bool tell;                   /* print the trace */
   int step;                    /* a scenario's own */
+  void *own;                   /* likewise */
   int faults;                  /* broken promises */
   char first[800];
   int fault_max;               /* say so many at most; 0: 5 */

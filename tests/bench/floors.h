@@ -1,0 +1,23 @@
+/*
+** floors.h - what the machine can do when only the work itself is done:
+** SQLite, HTTP, Lua, each bare.  Each puts its rows; all before the engine runs.
+*/
+#ifndef BENCH_FLOORS_H
+#define BENCH_FLOORS_H
+
+#include "tool.h"
+
+void floor_sqlite(int repeat);
+void floor_http(int repeat);
+void floor_lua(int repeat);
+
+/* A peer that answers every request with a JSON text of 100 bytes, on our
+** own server code, in a process of its own. */
+typedef struct peer {
+  pid_t pid;
+  uint16_t port;
+} peer;
+void peer_start(peer *p);
+void peer_end(peer *p);
+
+#endif
