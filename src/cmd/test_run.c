@@ -1,10 +1,10 @@
 /* test_run.c - from a folder to the results of its tests. */
-#include "base/clock.h"
 #include "cmd/test_run.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "cmd/files.h"
 #include "cmd/test_op.h"
