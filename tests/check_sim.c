@@ -22,12 +22,13 @@ enum { PROCESSES = 20, HOUR = 3600000, DAY = 24 * HOUR };
 
 typedef enum happened {
   H_CRASH_SYNCED, H_CRASH_SOME, H_CRASH_ALL, H_STARTING, H_STOPPED,
-  H_FULL, H_EIO, H_HOUR, H_DAY, H_BACK, H_YEARS, H_TWICE, H_AGAIN, H_COUNT
+  H_LEFT, H_FULL, H_EIO, H_HOUR, H_DAY, H_BACK, H_YEARS, H_TWICE, H_AGAIN, H_COUNT
 } happened;
 
 static const char *const happened_names[H_COUNT] = {
   "power cut, flushed data kept", "power cut, some more kept", "killed",
   "stopped while starting", "stopped by itself (flush failed)",
+  "closed in order",
   "disk full for a while", "I/O error armed", "clock an hour on",
   "clock a day on", "clock back", "clock years on",
   "same request twice at once", "same request again later",
@@ -44,6 +45,7 @@ typedef struct sim {
   int starts, tags;
   bool calm;                     /* faults are over */
   bool wild;                     /* years may pass */
+  bool fresh;                    /* it began without a store */
 } sim;
 
 static const char *flows = "tests/sim/flows";
@@ -81,13 +83,15 @@ static peer_way way(world *w, const char *url, uint32_t before,
 
 /* ---- clients ---- */
 
+/* Mostly one that is open. */
 static ask *a_start(sim *s) {
   world *w = s->w;
-  ask *a;
+  bool any = pick(s, 0, 9) == 0;
 
-  for (int i = 0; i < 10; i++) {
-    a = &w->asks[pick(s, 0, (int64_t)w->ask_count - 1)];
-    if (a->kind == ASK_START && a->n != 0)
+  for (int i = 0; i < 30; i++) {
+    ask *a = &w->asks[pick(s, 0, (int64_t)w->ask_count - 1)];
+
+    if (a->kind == ASK_START && a->n != 0 && (any || world_is_open(w, a->n)))
       return a;
   }
   return NULL;
@@ -142,7 +146,7 @@ static void again(sim *s) {
 static void client(sim *s) {
   const ask *a;
 
-  if (s->starts == 0 || (s->starts < PROCESSES && pick(s, 0, 2) == 0)) {
+  if (s->starts == 0 || (s->starts < PROCESSES && pick(s, 0, 11) == 0)) {
     const char *name = workflows[pick(s, 0, 7)];
 
     s->starts++;
@@ -181,7 +185,7 @@ static void revive(sim *s) {
     disk_crash(some_keep(s), &w->rand.base);
     if (i < 5 && !s->calm && pick(s, 0, 4) == 0)
       arm_stop(s, 60);
-    if (world_up(w, false)) {
+    if (world_up(w, s->fresh)) {
       world_check(w, false);
       return;
     }
@@ -229,8 +233,12 @@ static void trouble(sim *s) {
   } else if (dice < 80) {
     disk.full = !disk.full;
     s->happened[H_FULL] += disk.full;
-  } else if (dice < 90) {
+  } else if (dice < 86) {
     disk.dead = true;            /* at once, between two operations */
+  } else if (dice < 91) {
+    s->happened[H_LEFT]++;
+    world_down(s->w);
+    world_up(s->w, false);
   } else {
     disk.fail_at = 0;
     disk.full = false;
@@ -261,7 +269,7 @@ static void step(sim *s) {
     trouble(s);
   else
     world_settle(s->w);
-  if (!world_alive(s->w))
+  if (!world_alive(s->w) || !s->w->ready)
     revive(s);
 }
 
@@ -312,6 +320,24 @@ static void finish(sim *s) {
 
 /* ---- one seed ---- */
 
+/* The first start of all: on a store with definitions, or, for some seeds, on
+** nothing, and the disk may fail or stop at once. */
+static void begin(sim *s) {
+  if (s->fresh) {
+    if (pick(s, 0, 1) == 0) {
+      arm_stop(s, 300);
+    } else {
+      disk.fail_at = (uint64_t)pick(s, 1, 60);
+      disk.error = (disk_error)pick(s, 0, 1);
+      s->happened[disk.error == DISK_EIO ? H_EIO : H_FULL]++;
+    }
+  } else {
+    disk_put(image);
+  }
+  if (!world_up(s->w, s->fresh))
+    revive(s);
+}
+
 static int run_seed(uint64_t seed, int steps, bool tell, uint64_t *trace,
                     totals *t) {
   world w;
@@ -325,9 +351,8 @@ static int run_seed(uint64_t seed, int steps, bool tell, uint64_t *trace,
   w.tell = tell;
   s.wild = seed % 10 == 0;
   w.log_max = seed % 3 == 0 ? 40 * 4120 : 0;
-  disk_put(image);
-  if (!world_up(&w, false))
-    world_fault(&w, "it does not start: %s", w.up_err.text);
+  s.fresh = seed % 8 == 5;
+  begin(&s);
   for (int i = 0; i < steps && w.faults == 0; i++)
     step(&s);
   if (w.faults == 0)

@@ -13,6 +13,7 @@
 -- { ["$not_data"] = "a function" }.
 local host = require "moonlane.host"
 local scan = require "moonlane.scan"
+local find = require("moonlane.path").find
 
 local M = {}
 
@@ -385,26 +386,7 @@ local function define(_, result, source)
 end
 
 function M.find(result, flow, path)
-  local t = returned(result)[flow + 1]
-  if type(t) ~= "table" then return nil end
-  local trigger_at = path:match "^start%.(%d+)$"
-  if trigger_at then
-    t = type(t.start) == "table" and t.start[tonumber(trigger_at)]
-    return type(t) == "table" and t or nil
-  end
-  local list, in_phase = t.phases, false
-  t = nil
-  for n in path:gmatch "%d+" do
-    if in_phase then
-      t = t[tonumber(n) + 1]
-      list = type(t) == "table" and t.phases
-    else
-      t = type(list) == "table" and list[tonumber(n)]
-    end
-    if type(t) ~= "table" then return nil end
-    in_phase = not in_phase
-  end
-  return t
+  return find(returned(result)[flow + 1], path)
 end
 
 return setmetatable(M, { __call = define })

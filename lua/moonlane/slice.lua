@@ -3,7 +3,7 @@
 -- text of the answer.
 local host = require "moonlane.host"
 local ctx = require "moonlane.ctx"
-local define = require "moonlane.define"
+local find_at = require("moonlane.path").find
 
 local raise = host.raise
 local null = host.null
@@ -45,12 +45,13 @@ function M.prepare(what, file)
 end
 
 function M.define()
+  local define = require "moonlane.define"    -- here: no attempt needs it
   return host.encode(define(require "workflow", host.source "workflow.lua"),
                      "the definition")
 end
 
 local function find(index, path)
-  local t = define.find(flows, index, path)
+  local t = find_at(flow_at(index), path)
   if t == nil then
     error(("there is nothing at %s of workflow %d of this bundle"):format(path,
           index + 1), 0)

@@ -67,6 +67,8 @@ typedef struct ml_cpbm_source {
   /* Known besides the built-in ones; each list ended by NULL, or NULL. */
   const char *const *types;
   const char *const *activities;
+  bool any_word;                 /* any type and any ref is known: of a set that
+                                    was checked when it was imported */
 } ml_cpbm_source;
 
 typedef struct ml_cpbm_activity {

@@ -137,6 +137,11 @@ void cpbm_check_beans(draft *d) {
   const char *const *lists[2] = {ml_cpbm_activities, d->src->activities};
 
   check_ids(d);
+  if (d->src->any_word) {
+    for (uint32_t i = 0; i < d->bean_count && !d->nomem; i++)
+      resolve(d, &d->beans[i]);
+    return;
+  }
   for (size_t k = 0; k < 2; k++)
     for (const char *const *p = lists[k]; p != NULL && *p != NULL; p++) {
       const draft_bean *b = bean_of(d, ml_str_of(*p));

@@ -130,8 +130,8 @@ static void check_ref(draft *d, const ml_cpbm_workflow *w,
   const char *near;
   ml_buf b = {0};
 
-  if (a->ref.n == 0 || cpbm_known(a->ref, ml_cpbm_activities,
-                                  d->src->activities))
+  if (a->ref.n == 0 || d->src->any_word
+      || cpbm_known(a->ref, ml_cpbm_activities, d->src->activities))
     return;
   ml_cpbm_put_bucket_name(&b, k);
   if (b.bad)

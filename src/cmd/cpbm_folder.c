@@ -138,8 +138,10 @@ static void put_phases(writer *w, const ml_cpbm_workflow *f) {
           != f->buckets[f->sequence[i]].order)
         break;
     names[n] = phase_name(&a, f, i, to, names, n);
-    if (names[n].p == NULL)
+    if (names[n].p == NULL) {
+      w->rc = ml_err_set(w->e, ML_NOMEM, NULL, "out of memory");
       break;
+    }
     ml_buf_puts(&w->item, "        { ");
     put_named(w, "name", names[n++]);
     ml_buf_puts(&w->item, ", buckets = { ");
@@ -149,7 +151,7 @@ static void put_phases(writer *w, const ml_cpbm_workflow *f) {
     w->item_values += 3 + (to - i);
   }
   ml_buf_puts(&w->item, "      },\n");
-  if (names == NULL || (n > 0 && names[n - 1].p == NULL))
+  if (names == NULL)
     w->rc = ml_err_set(w->e, ML_NOMEM, NULL, "out of memory");
   ml_mem_free(names);
   ml_arena_free(&a);

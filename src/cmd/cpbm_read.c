@@ -168,7 +168,8 @@ static void check_type(reader *r, ml_str bare) {
   cpbm_word w = cpbm_shown(bare);
   const char *near;
 
-  if (bare.n == 0 || cpbm_known(bare, ml_cpbm_types, r->d->src->types))
+  if (bare.n == 0 || r->d->src->any_word
+      || cpbm_known(bare, ml_cpbm_types, r->d->src->types))
     return;
   near = ml_args_nearest(w.s, ml_cpbm_types);
   cpbm_tell(r->d, r->f, line_of(r), false, "there is no type of transaction "

@@ -24,15 +24,49 @@ static bool has_room(const place *p, size_t bytes) {
          (p->n == 0 || p->bytes + bytes <= WINDOW_BYTES);
 }
 
-/* The least busy; of equals one that has the bundle. */
-static place *choose(host *h, const ml_quest *q, const ml_stock_item *it) {
+static bool same_bundle(const ml_quest *a, const ml_quest *b) {
+  return a != NULL && memcmp(a->bundle, b->bundle, sizeof a->bundle) == 0;
+}
+
+static bool holds(place *p, const ml_quest *q) {
+  unsigned k;
+
+  for (k = 0; k < p->n; k++)
+    if (same_bundle(ml_host_flight(p, k)->q, q))
+      return true;
+  return false;
+}
+
+/*
+** A bundle with a slow slice under way keeps to as many places as there are
+** workers: what is in reserve is for the others.  Gives the places it may go
+** to, a bit each.
+*/
+static unsigned allowed(host *h, const ml_quest *q) {
+  unsigned i, held = 0, count = 0;
+  bool slow = false;
+
+  if (h->place_count == h->conf.workers)
+    return ~0u;
+  for (i = 0; i < PLACES_MAX; i++)
+    if (holds(&h->places[i], q)) {
+      held |= 1u << i;
+      count++;
+      slow = slow || h->places[i].slow;
+    }
+  return slow && count >= h->conf.workers ? held : ~0u;
+}
+
+/* The least busy that it may go to; of equals one that has the bundle. */
+static place *choose(host *h, const ml_quest *q, const ml_stock_item *it,
+                     unsigned may) {
   place *best = NULL, *p;
   unsigned i;
   bool knows, best_knows = false;
 
-  for (i = 0; i < h->place_count; i++) {
+  for (i = 0; i < PLACES_MAX; i++) {
     p = &h->places[i];
-    if (!has_room(p, q->frame.len))
+    if ((may >> i & 1) == 0 || !has_room(p, q->frame.len))
       continue;
     knows = it != NULL && (it->sent >> i & 1) != 0;
     if (best == NULL || p->n < best->n || (p->n == best->n && knows &&
@@ -74,24 +108,31 @@ static void end_lost(host *h, ml_quest *q) {
   ml_quest_end(q, ML_LIMIT, &r);
 }
 
+/* Hand out all that can go; what is confined is passed over. */
 static void hand_out(host *h) {
   ml_stock_item *it;
-  ml_quest *q;
+  ml_quest *q, *before = NULL;
   place *p;
+  unsigned may;
 
-  while ((q = h->waiting.head) != NULL) {
+  while ((q = before != NULL ? before->next : h->waiting.head) != NULL) {
     it = NULL;
     if (ml_stock_named(q->bundle) && !q->carries) {
       it = ml_stock_find(&h->stock, q->bundle);
       if (it == NULL) {
-        end_lost(h, ml_quests_take(&h->waiting));
+        end_lost(h, ml_quests_take_after(&h->waiting, before));
         continue;
       }
     }
-    p = choose(h, q, it);
-    if (p == NULL)
+    may = same_bundle(before, q) ? 0 : allowed(h, q);
+    p = choose(h, q, it, may);
+    if (p == NULL && may == ~0u)
       return;
-    ml_quests_take(&h->waiting);
+    if (p == NULL) {
+      before = q;
+      continue;
+    }
+    ml_quests_take_after(&h->waiting, before);
     if (!send_to(p, q, it)) {
       ml_quests_put_back(&h->waiting, q);
       return;
@@ -105,7 +146,7 @@ static void flush(void *arg) {
   bool any = false;
 
   hand_out(h);
-  for (i = 0; i < h->place_count; i++) {
+  for (i = 0; i < PLACES_MAX; i++) {
     if (h->places[i].state == ALIVE && h->places[i].out.len > 0)
       ml_host_write(&h->places[i]);
     any = any || h->places[i].n > 0;
@@ -153,7 +194,7 @@ static ml_rc bundle(ml_script *s, const uint8_t hash[32], const ml_source *src,
 static bool other_is_free(const host *h, const place *not_this) {
   unsigned i;
 
-  for (i = 0; i < h->place_count; i++)
+  for (i = 0; i < PLACES_MAX; i++)
     if (&h->places[i] != not_this && has_room(&h->places[i], 0))
       return true;
   return false;
@@ -175,6 +216,17 @@ static void steal(place *p, const flight *run) {
   ml_host_flush_soon(p->h);
 }
 
+/* Over its hard clock, by time that its worker was given: on a machine that is
+** full a slice waits for the CPU too, up to a bound. */
+static bool is_over(place *p, ml_ask_kind kind, int64_t since) {
+  int64_t hard = p->h->conf.hard_ms[kind], cpu = ml_host_cpu_ms(p);
+
+  if (since < hard)
+    return false;
+  return cpu < 0 || p->at_cpu_ms < 0 || cpu - p->at_cpu_ms >= hard * 3 / 4 ||
+         since >= UNFAIR * hard;
+}
+
 static void look(place *p, int64_t now) {
   flight *f = ml_host_running(p);
   uint64_t id = f != NULL ? f->id : 0;
@@ -183,6 +235,7 @@ static void look(place *p, int64_t now) {
   if (id != p->at || p->n == 0 || p->at_ms == 0) {
     p->at = id;
     p->at_ms = now;
+    p->at_cpu_ms = ml_host_cpu_ms(p);
     p->slow = false;
     return;
   }
@@ -192,13 +245,41 @@ static void look(place *p, int64_t now) {
       ml_host_fell(p, BY_NOBODY);
     return;
   }
-  if (since >= p->h->conf.hard_ms[f->kind]) {
+  if (is_over(p, f->kind, since)) {
     p->h->stats.killed_clock++;
     ml_log(ML_WARN, "script-worker-clock", NULL);
     ml_host_fell(p, BY_CLOCK);
-  } else if (since >= p->h->conf.steal_ms && !p->slow && p->n > 1 &&
-             other_is_free(p->h, p)) {
+  } else if (since >= p->h->conf.steal_ms && !p->slow &&
+             (other_is_free(p->h, p) || p->h->place_count < PLACES_MAX)) {
     steal(p, f);
+  }
+}
+
+/*
+** The reserve: while every worker is at a slow slice and something waits, one
+** more is ordered, up to PLACES_MAX; the kernel shares the CPU among them.
+** When no slice is slow, those that have nothing to do go.
+*/
+static void reinforce(host *h) {
+  bool all = true, any = false;
+  unsigned i;
+  place *p;
+
+  for (i = 0; i < h->place_count; i++) {
+    all = all && h->places[i].state == ALIVE && h->places[i].slow;
+    any = any || h->places[i].slow;
+  }
+  if (all && h->waiting.n > 0 && h->place_count < PLACES_MAX) {
+    h->place_count++;
+    ml_host_fill(h);
+  }
+  while (!any && h->place_count > h->conf.workers) {
+    p = &h->places[h->place_count - 1];
+    if (p->state == ALIVE && p->n > 0)
+      return;
+    h->place_count--;
+    if (p->state == ALIVE)
+      ml_host_retire(p);
   }
 }
 
@@ -208,9 +289,10 @@ static void on_watch(void *arg) {
   unsigned i;
 
   h->watching = false;
-  for (i = 0; i < h->place_count; i++)
+  for (i = 0; i < PLACES_MAX; i++)
     if (h->places[i].state == ALIVE)
       look(&h->places[i], now);
+  reinforce(h);
   flush(h);
 }
 
@@ -225,7 +307,9 @@ static void defaults(host *h, const ml_host_conf *conf) {
   *c = conf != NULL ? *conf : none;
   if (c->workers == 0)
     c->workers = cores < 2 ? 2 : (uint32_t)cores;
-  h->place_count = c->workers > PLACES_MAX ? PLACES_MAX : c->workers;
+  if (c->workers > WORKERS_MAX)
+    c->workers = WORKERS_MAX;
+  h->place_count = c->workers;
   for (i = 0; i < ML_ASK_COUNT; i++)
     if (c->hard_ms[i] == 0)
       c->hard_ms[i] = i == ML_ASK_RULE ? 200 : 2000;
@@ -251,7 +335,7 @@ ml_rc ml_host_new(ml_loop *l, const ml_host_conf *conf, ml_script **out,
   h->api = (ml_script){.ask = ask, .bundle = bundle};
   h->loop = l;
   defaults(h, conf);
-  for (i = 0; i < h->place_count; i++)
+  for (i = 0; i < PLACES_MAX; i++)
     h->places[i] = (place){.h = h, .i = (int)i, .line = {.fd = -1}};
   h->watch = ml_loop_timer_new(l, on_watch, h);
   h->respite = ml_loop_timer_new(l, ml_host_respite, h);
@@ -283,7 +367,7 @@ void ml_host_free(ml_script *s) {
 
   if (h == NULL)
     return;
-  for (i = 0; i < h->place_count; i++)
+  for (i = 0; i < PLACES_MAX; i++)
     ml_host_strip(&h->places[i], BY_NOBODY, 0);
   ml_crew_free(h->crew);
   end_waiting(h);
@@ -302,7 +386,7 @@ void ml_host_stats_get(const ml_script *s, ml_host_stats *out) {
   out->waiting = h->waiting.n;
   out->templates = h->crew != NULL ? ml_crew_templates(h->crew) : 0;
   out->workers = 0;
-  for (i = 0; i < h->place_count; i++) {
+  for (i = 0; i < PLACES_MAX; i++) {
     out->workers += h->places[i].state == ALIVE;
     out->waiting += h->places[i].n;
   }
@@ -313,6 +397,6 @@ int ml_host_pid(const ml_script *s, int i) {
 
   if (i < 0)
     return h->crew != NULL ? ml_crew_pid(h->crew) : 0;
-  return (unsigned)i < h->place_count && h->places[i].state == ALIVE
+  return i < PLACES_MAX && h->places[i].state == ALIVE
              ? h->places[i].pid : 0;
 }

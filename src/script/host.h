@@ -15,7 +15,11 @@
 ** - A worker that says anything not well-formed is killed.
 ** - A slice that runs long does not hold up what was queued behind it: that
 **   is asked elsewhere after steal_ms (a question may be asked twice, its
-**   answer depends on nothing but itself).
+**   answer depends on nothing but itself).  While all workers are at long
+**   slices more are made, a few; a bundle with such slices keeps to as many
+**   workers as there are otherwise.
+** - The hard clock is of time that the worker was given: on a full machine a
+**   slice may take up to three times as long before it is killed.
 **
 ** A bundle's sources hold the library files it uses ("moonlane/....lua");
 ** besides what scripts require these are moonlane/define.lua,

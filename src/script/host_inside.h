@@ -24,13 +24,16 @@
 #include "script/stock.h"
 
 enum {
-  PLACES_MAX = 8,
+  WORKERS_MAX = 8,
+  PLACES_MAX = 12,             /* for those, and in reserve */
   WINDOW = 64,                 /* questions at one worker */
   WINDOW_BYTES = 256 << 10,
   DEATHS_MAX = 3,              /* on one slice */
   NEEDS_MAX = 8,               /* of a bundle, for one question */
   WATCH_MS = 10,               /* how often running slices are looked at */
   STUCK_MS = 10000,            /* a worker that begins nothing */
+  UNFAIR = 3,                  /* times its hard clock that a slice may take
+                                  when the machine gives its worker no CPU */
   LOOK_EVERY = 64,             /* answers between looks at a worker's size */
   RESPITE_MS_MIN = 100, RESPITE_MS_MAX = 5000,
   READ_BYTES = 64 << 10
@@ -63,7 +66,9 @@ typedef struct place {
   size_t bytes;                /* of all flights */
   uint64_t at;                 /* the slice it runs; 0: none seen */
   int64_t at_ms;               /* since when */
-  bool slow;                   /* what was behind it is asked elsewhere */
+  int64_t at_cpu_ms;           /* CPU time of the worker then; -1: unknown */
+  bool slow;                   /* what was behind it is asked elsewhere, and
+                                  it is given nothing until it has answered */
   bool retiring;               /* is given nothing more */
   bool useful;                 /* it has answered */
   unsigned answers;            /* since its size was looked at */
@@ -77,7 +82,8 @@ typedef struct host {
   ml_stock stock;
   ml_quests waiting;
   uint64_t last_id;
-  unsigned place_count;
+  unsigned place_count;        /* that are to be filled: as many as workers,
+                                  more while all of those are slow */
   place places[PLACES_MAX];
   ml_loop_timer *watch;        /* runs while anything is in flight */
   ml_loop_timer *respite;      /* after workers that were of no use */
@@ -101,6 +107,8 @@ void ml_host_ask_again(host *h, flight *f);
 ** asked again.  Leaves it without a line. */
 void ml_host_strip(place *p, fall why, int status);
 void ml_host_fell(place *p, fall why);               /* kill it */
+void ml_host_retire(place *p);                       /* it has nothing to do */
+int64_t ml_host_cpu_ms(const place *p);              /* -1: unknown */
 void ml_host_write(place *p);
 void ml_host_fill(host *h);                          /* order what is missing */
 /* For the crew, with the host as arg; and of the timer `respite`. */

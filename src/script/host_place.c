@@ -134,7 +134,7 @@ void ml_host_fell(place *p, fall why) {
 
 /* A worker that has nothing more to do and is to end: it sees its line
 ** closed and goes. */
-static void retire(place *p) {
+void ml_host_retire(place *p) {
   p->state = GONE;
   p->h->stats.recycled++;
   ml_host_strip(p, BY_NOBODY, 0);
@@ -142,12 +142,19 @@ static void retire(place *p) {
 
 /* ---- answers ---- */
 
+int64_t ml_host_cpu_ms(const place *p) {
+  struct timespec ts;
+  clockid_t clk;
+
+  if (p->pid <= 0 || clock_getcpuclockid(p->pid, &clk) != 0 ||
+      clock_gettime(clk, &ts) != 0)
+    return -1;
+  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 static void use_up(place *p) {
   char path[64], text[64];
   unsigned long long total, pages = 0;
-  struct timespec ts;
-  clockid_t clk;
-  int64_t cpu_ms = 0;
   ssize_t n;
   int fd;
 
@@ -160,11 +167,8 @@ static void use_up(place *p) {
     if (sscanf(text, "%llu %llu", &total, &pages) != 2)
       pages = 0;
   }
-  if (p->pid > 0 && clock_getcpuclockid(p->pid, &clk) == 0 &&
-      clock_gettime(clk, &ts) == 0)
-    cpu_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
   if (pages * (uint64_t)sysconf(_SC_PAGESIZE) > p->h->conf.recycle_bytes ||
-      cpu_ms > p->h->conf.recycle_cpu_ms)
+      ml_host_cpu_ms(p) > p->h->conf.recycle_cpu_ms)
     p->retiring = true;
 }
 
@@ -329,7 +333,7 @@ static void on_line(void *arg, bool readable, bool writable) {
     use_up(p);
   }
   if (p->retiring && p->n == 0)
-    retire(p);
+    ml_host_retire(p);
   else if (p->h->waiting.n > 0)
     ml_host_flush_soon(p->h);
 }
@@ -339,7 +343,7 @@ static void on_line(void *arg, bool readable, bool writable) {
 static place *place_of(host *h, uint32_t serial) {
   unsigned i;
 
-  for (i = 0; i < h->place_count; i++)
+  for (i = 0; i < PLACES_MAX; i++)
     if (h->places[i].state != EMPTY && h->places[i].serial == serial)
       return &h->places[i];
   return NULL;

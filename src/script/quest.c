@@ -97,15 +97,19 @@ void ml_quests_put_back(ml_quests *l, ml_quest *q) {
   l->n++;
 }
 
-ml_quest *ml_quests_take(ml_quests *l) {
-  ml_quest *q = l->head;
+ml_quest *ml_quests_take_after(ml_quests *l, ml_quest *before) {
+  ml_quest **p = before != NULL ? &before->next : &l->head, *q = *p;
 
   if (q == NULL)
     return NULL;
-  l->head = q->next;
-  if (l->head == NULL)
-    l->tail = NULL;
+  *p = q->next;
+  if (l->tail == q)
+    l->tail = before;
   l->n--;
   q->next = NULL;
   return q;
+}
+
+ml_quest *ml_quests_take(ml_quests *l) {
+  return ml_quests_take_after(l, NULL);
 }

@@ -39,5 +39,7 @@ typedef struct ml_quests {
 void ml_quests_add(ml_quests *l, ml_quest *q);         /* at the end */
 void ml_quests_put_back(ml_quests *l, ml_quest *q);    /* by its id */
 ml_quest *ml_quests_take(ml_quests *l);                /* the first, or NULL */
+/* The one behind `before` (NULL: the first), or NULL. */
+ml_quest *ml_quests_take_after(ml_quests *l, ml_quest *before);
 
 #endif

@@ -107,8 +107,9 @@ static void begin(load *l, int id, int64_t now) {
 
   c->i = l->next++;
   c->busy = true;
-  c->began = k->rate > 0 ? l->start + (int64_t)((double)c->i * 1e6 / k->rate)
-                         : now;
+  c->began = k->rate > 0 && !k->from_sent
+                 ? l->start + (int64_t)((double)c->i * 1e6 / k->rate)
+                 : now;
   if (c->i >= l->cap) {
     l->cap = l->cap > 0 ? l->cap * 2 : 4096;
     l->out->us = need(realloc(l->out->us, l->cap * sizeof *l->out->us));

@@ -18,6 +18,7 @@ typedef struct load_conf {
   size_t total;                  /* requests; 0: until `ms` are over */
   int64_t ms;                    /* 0: until `total` are sent */
   double rate;
+  bool from_sent;                /* open: time counts from when it was sent */
   /* Writes request i, whole. */
   void (*make)(void *arg, size_t i, ml_buf *out);
   /* NULL allowed.  Answers come in any order. */

@@ -306,6 +306,28 @@ int64_t world_open(world *w) {
   return l.open;
 }
 
+static void work_status(void *arg, ml_read *r) {
+  look *l = arg;
+  ml_arena a = {0};
+  ml_row_process row;
+
+  l->rc = ml_read_process(r, &a, l->n, &row);
+  l->found = l->rc == ML_OK && row.status == ML_OPEN;
+  ml_arena_free(&a);
+}
+
+bool world_is_open(world *w, int64_t n) {
+  look l = {.n = n};
+
+  if (!world_alive(w))
+    return false;
+  disk.aside = true;
+  if (ml_store_read(w->store, work_status, nothing, &l) != ML_OK)
+    l.found = false;
+  disk.aside = false;
+  return l.found;
+}
+
 static void work_task(void *arg, ml_read *r) {
   look *l = arg;
   ml_arena a = {0};

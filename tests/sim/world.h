@@ -152,6 +152,7 @@ void world_ensure(world *w, ask *a);
 /* Looks of the test's own: an open task's number, 0; open processes, -1. */
 uint32_t world_task_of(world *w, int64_t n);
 int64_t world_open(world *w);
+bool world_is_open(world *w, int64_t n);
 int64_t world_n_of(world *w, int tag);        /* process of a start; 0 */
 
 /* A broken promise; printed, counted. */
