@@ -327,7 +327,7 @@ static void begin(sim *s) {
     if (pick(s, 0, 1) == 0) {
       arm_stop(s, 300);
     } else {
-      disk.fail_at = (uint64_t)pick(s, 1, 60);
+      disk.fail_at = (uint64_t)pick(s, 1, pick(s, 0, 1) == 0 ? 12 : 60);
       disk.error = (disk_error)pick(s, 0, 1);
       s->happened[disk.error == DISK_EIO ? H_EIO : H_FULL]++;
     }

@@ -81,7 +81,7 @@ static void say_json(report *r, const ml_test_result *t) {
   ml_jw_obj(&r->w);
   ml_jw_kstr(&r->w, "name", t->name);
   ml_jw_kbool(&r->w, "ok", t->ok);
-  ml_jw_kint(&r->w, "us", t->us);
+  ml_jw_kint(&r->w, "ms", t->ms);
   if (!t->ok) {
     ml_jw_kstr(&r->w, "at", t->at);
     ml_jw_kstr(&r->w, "message", t->text);

@@ -31,16 +31,16 @@ typedef struct suite {
 
 /* ---- results ---- */
 
-static int64_t real_us(void) {
+static int64_t real_ms(void) {
   ml_clock *clock = ml_clock_system();
 
-  return clock->mono_ms(clock) * 1000;
+  return clock->mono_ms(clock);
 }
 
-static void tell(suite *s, ml_str name, int64_t since_us, ml_str at,
+static void tell(suite *s, ml_str name, int64_t since_ms, ml_str at,
                  ml_str text, ml_str timeline) {
   ml_test_result r = {.name = name, .ok = text.p == NULL,
-                      .us = real_us() - since_us, .at = at, .text = text,
+                      .ms = real_ms() - since_ms, .at = at, .text = text,
                       .timeline = timeline};
 
   s->fn(s->arg, &r);
@@ -54,7 +54,7 @@ static void take_fault(void *arg, const char *at, const char *text) {
 
 /* A world, or a failed result called `name`. */
 static ml_world *new_world(suite *s, ml_str name) {
-  int64_t since = real_us();
+  int64_t since = real_ms();
   ml_buf faults = {0};
   ml_world *w = NULL;
   ml_err e = {0};
@@ -234,7 +234,7 @@ static void judge(ml_world *w, const ml_answer *r, ml_buf *why) {
 }
 
 static void run_test(suite *s, ml_str name, size_t number) {
-  int64_t since = real_us();
+  int64_t since = real_ms();
   ml_world *w = new_world(s, name);
   ml_buf why = {0}, timeline = {0};
   ml_answer r = {0};
@@ -266,7 +266,7 @@ static void run_test(suite *s, ml_str name, size_t number) {
 /* ---- a folder ---- */
 
 static ml_rc names(suite *s, const ml_json **out) {
-  int64_t since = real_us();
+  int64_t since = real_ms();
   ml_answer r = {0};
   ml_json *v = NULL;
   ml_rc rc = ask(s, &s->arena, "list", ML_NOSTR, NULL, &r);

@@ -20,7 +20,7 @@ typedef struct ml_tests ml_tests;
 typedef struct ml_test_result {
   ml_str name;
   bool ok;
-  int64_t us;                    /* real time */
+  int64_t ms;                    /* real time */
   ml_str at;                     /* "test.lua:12"; or "" */
   ml_str text;                   /* why not */
   ml_str timeline;               /* lines: what its processes did */

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/crypto.h"
 #include "base/log.h"
+#include "cmd/test_script.h"
 
 enum { REST_MS = 20000, WAIT_MS = 100 };
 
@@ -24,151 +24,7 @@ static int64_t lab_mono(ml_clock *c) {
   return real_ms() + ((ml_lab *)c)->ahead_ms;
 }
 
-/*
-** The workers behind a face that asks for counted slices (SEMANTICS.md 28).
-** What a definition evaluates to rests on its sources alone, so that each
-** folder is evaluated once and not once a test.
-*/
-enum { KNOWN_MAX = 8 };
-
-typedef struct known {
-  bool has;
-  uint8_t hash[32];              /* of the sources */
-  ml_buf frame;                  /* the answer, packed */
-} known;
-
-typedef struct ml_counted {
-  ml_script api;                 /* first: an ml_script is an ml_counted */
-  ml_script *host;
-  ml_loop *loop;
-  known known[KNOWN_MAX];
-  size_t next;                   /* to be overwritten */
-  struct define *waiting;        /* answered at the end of the turn */
-} ml_counted;
-
-typedef struct define {          /* one question, asked or answered here */
-  struct define *next;
-  ml_counted *c;
-  ml_answer_fn *fn;
-  void *arg;
-  uint64_t id;
-  uint8_t hash[32];
-} define;
-
-static known *find_known(ml_counted *c, const uint8_t hash[32]) {
-  for (size_t i = 0; i < KNOWN_MAX; i++)
-    if (c->known[i].has && memcmp(c->known[i].hash, hash, 32) == 0)
-      return &c->known[i];
-  return NULL;
-}
-
-/* Everything but the id that is echoed. */
-static ml_rc hash_question(const ml_ask *q, uint8_t hash[32]) {
-  ml_sha *h = ml_sha_open();
-
-  for (size_t i = 0; i < q->source_count; i++) {
-    ml_sha_add(h, &q->sources[i].name.n, sizeof q->sources[i].name.n);
-    ml_sha_add(h, q->sources[i].name.p, q->sources[i].name.n);
-    ml_sha_add(h, &q->sources[i].text.n, sizeof q->sources[i].text.n);
-    ml_sha_add(h, q->sources[i].text.p, q->sources[i].text.n);
-  }
-  return ml_sha_close(h, hash);
-}
-
-/* The first answer goes on, and is kept when it is a good one. */
-static void defined(void *arg, ml_rc rc, const ml_answer *r) {
-  define *d = arg;
-  known *k = &d->c->known[d->c->next];
-
-  if (rc == ML_OK && r->end == ML_END_RETURNED) {
-    ml_buf_reset(&k->frame);
-    ml_answer_pack(&k->frame, r);
-    k->has = !k->frame.bad;
-    memcpy(k->hash, d->hash, 32);
-    d->c->next = (d->c->next + 1) % KNOWN_MAX;
-  }
-  d->fn(d->arg, rc, r);
-  ml_mem_free(d);
-}
-
-static void answer_known(void *arg) {
-  ml_counted *c = arg;
-  define *d = c->waiting;
-
-  c->waiting = NULL;
-  while (d != NULL) {
-    define *next = d->next;
-    known *k = find_known(c, d->hash);
-    ml_arena a = {0};
-    ml_answer r = {0};
-    ml_rc rc = k != NULL && k->frame.len > 5
-                   ? ml_answer_unpack(&a, (ml_str){k->frame.p + 5,
-                                                   k->frame.len - 5}, &r)
-                   : ML_NOMEM;
-
-    r.id = d->id;
-    d->fn(d->arg, rc == ML_OK ? rc : ML_NOMEM, &r);
-    ml_arena_free(&a);
-    ml_mem_free(d);
-    d = next;
-  }
-}
-
-static ml_rc ask_define(ml_counted *c, const ml_ask *q, ml_answer_fn *fn,
-                        void *arg) {
-  define *d = ml_mem_zero(sizeof *d);
-  ml_rc rc = d != NULL ? hash_question(q, d->hash) : ML_NOMEM;
-
-  if (rc != ML_OK) {
-    ml_mem_free(d);
-    return rc;
-  }
-  d->c = c;
-  d->fn = fn;
-  d->arg = arg;
-  d->id = q->id;
-  if (find_known(c, d->hash) != NULL &&
-      ml_loop_later(c->loop, answer_known, c) == ML_OK) {
-    d->next = c->waiting;
-    c->waiting = d;
-    return ML_OK;
-  }
-  rc = c->host->ask(c->host, q, defined, d);
-  if (rc != ML_OK)
-    ml_mem_free(d);
-  return rc;
-}
-
-static ml_rc ask_counted(ml_script *s, const ml_ask *q, ml_answer_fn *fn,
-                         void *arg) {
-  ml_counted *c = (ml_counted *)s;
-  ml_ask counted = *q;
-
-  counted.count_units = true;
-  if (q->kind == ML_ASK_DEFINE)
-    return ask_define(c, &counted, fn, arg);
-  return c->host->ask(c->host, &counted, fn, arg);
-}
-
-static ml_rc make_known(ml_script *s, const uint8_t hash[32],
-                        const ml_source *src, size_t n) {
-  ml_script *host = ((ml_counted *)s)->host;
-
-  return host->bundle(host, hash, src, n);
-}
-
-static void counted_free(ml_counted *c) {
-  if (c == NULL)
-    return;
-  ml_loop_later_cancel(c->loop, answer_known, c);
-  ml_host_free(c->host);
-  for (size_t i = 0; i < KNOWN_MAX; i++)
-    ml_buf_free(&c->known[i].frame);
-  ml_mem_free(c);
-}
-
 ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e) {
-  ml_host_conf conf = {.workers = 2, .insecure = insecure};
   ml_rc rc;
 
   memset(lab, 0, sizeof *lab);
@@ -178,24 +34,15 @@ ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e) {
   rc = ml_loop_new(&lab->clock, &lab->loop);
   if (rc != ML_OK)
     return ml_err_set(e, rc, "", "memory is short");
-  lab->counted = ml_mem_zero(sizeof *lab->counted);
-  if (lab->counted != NULL)
-    lab->counted->loop = lab->loop;
-  rc = lab->counted != NULL ? ml_host_new(lab->loop, &conf, &lab->counted->host, e)
-                            : ml_err_set(e, ML_NOMEM, "", "memory is short");
-  if (rc != ML_OK) {
+  rc = ml_counted_new(lab->loop, insecure, &lab->script, e);
+  if (rc != ML_OK)
     ml_lab_close(lab);
-    return rc;
-  }
-  lab->counted->api = (ml_script){.ask = ask_counted, .bundle = make_known};
-  lab->script = &lab->counted->api;
   return rc;
 }
 
 void ml_lab_close(ml_lab *lab) {
-  counted_free(lab->counted);
+  ml_counted_free(lab->script);
   ml_loop_free(lab->loop);
-  lab->counted = NULL;
   lab->script = NULL;
   lab->loop = NULL;
 }

@@ -19,9 +19,7 @@ typedef struct ml_lab {
   int64_t wall_ms;
   int64_t ahead_ms;              /* of the real monotonic clock */
   ml_loop *loop;
-  ml_script *script;             /* the workers; every slice is counted, so that
-                                    limits do not depend on the machine */
-  struct ml_counted *counted;
+  ml_script *script;             /* test_script.h */
 } ml_lab;
 ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e);
 void ml_lab_close(ml_lab *lab);

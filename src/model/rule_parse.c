@@ -80,6 +80,8 @@ static const char *foreign(const parser *p) {
            "< <= > >=";
   if (p->t == T_LEFT || (p->t == T_WORD && behind(p) == '('))
     return "functions and methods are not called in a rule";
+  if (p->t != T_OTHER && c != '-')
+    return NULL;
   switch (c) {
   case '@':
     return "@ names a bean; a rule reads properties of #transaction only";

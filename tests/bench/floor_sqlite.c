@@ -18,7 +18,7 @@
 #include "engine.h"
 #include "rows.h"
 
-enum { GROUP = 300, STEPS = 5, MS = 1000, SYNCS = 1000, DATA = 500,
+enum { GROUP = 300, STEPS = 5, MS = 1000, DATA = 500,
        RESULT = 100 };
 
 static const char schema[] =
@@ -177,8 +177,7 @@ static void starts(bare *b) {
 static void syncs(bare *b) {
   samples s = {0};
 
-  for (int i = 0; i < SYNCS; i++) {
-    int64_t from = now_us();
+  for (int64_t end = now_us() + MS * 500, from; (from = now_us()) < end;) {
 
     sqlite3_bind_blob(b->st[ONE], 1, b->data, DATA, SQLITE_STATIC);
     run(b, BEGIN);

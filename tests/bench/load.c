@@ -123,18 +123,20 @@ static void begin(load *l, int id, int64_t now) {
   send_rest(c);
 }
 
-/* May another one begin? */
+/* Will another one begin, now or later? */
 static bool more(const load *l, int64_t now) {
   const load_conf *k = l->conf;
 
-  if ((k->total > 0 && l->next >= k->total) || (k->ms > 0 && now >= l->end))
-    return false;
-  return k->rate == 0 ||
-         (double)(now - l->start) * k->rate >= (double)l->next * 1e6;
+  return (k->total == 0 || l->next < k->total) && (k->ms == 0 || now < l->end);
+}
+
+static bool is_due(const load *l, int64_t now) {
+  return l->conf->rate == 0 ||
+         (double)(now - l->start) * l->conf->rate >= (double)l->next * 1e6;
 }
 
 static void begin_what_may(load *l, int64_t now) {
-  while (l->idle_count > 0 && more(l, now))
+  while (l->idle_count > 0 && more(l, now) && is_due(l, now))
     begin(l, l->idle[--l->idle_count], now);
 }
 
@@ -241,8 +243,7 @@ void load_run(const load_conf *k, load_out *out) {
   now = l.start = now_us();
   l.end = l.start + k->ms * 1000;
   begin_what_may(&l, now);
-  while (l.under_way > 0 || (k->total > 0 && l.next < k->total) ||
-         (k->ms > 0 && now < l.end)) {
+  while (l.under_way > 0 || more(&l, now)) {
     struct timespec wait = patience(&l, now);
     int n = epoll_pwait2(l.epoll, events, EVENTS, &wait, NULL);
 
@@ -251,8 +252,6 @@ void load_run(const load_conf *k, load_out *out) {
     now = now_us();
     begin_again(&l, now);
     begin_what_may(&l, now);
-    if (k->ms > 0 && now >= l.end && l.under_way == 0)
-      break;
   }
   out->seconds = (double)(now_us() - l.start) / 1e6;
   out->cpu_us = own_cpu_us() - cpu;

@@ -15,8 +15,8 @@
 typedef struct load_conf {
   uint16_t port;
   int connections;
-  size_t total;                  /* requests; 0: until `ms` are over */
-  int64_t ms;                    /* 0: until `total` are sent */
+  size_t total;                  /* requests at most; 0: any number */
+  int64_t ms;                    /* none is begun later; 0: no end */
   double rate;
   bool from_sent;                /* open: time counts from when it was sent */
   /* Writes request i, whole. */

@@ -6,7 +6,7 @@
 #include "rows.h"
 #include "work.h"
 
-enum { CONNECTIONS = 128, ONES = 400 };
+enum { CONNECTIONS = 128 };
 
 static void check_result(void *arg, const ml_json *process) {
   const ml_json *d = ml_json_get(process, "data");
@@ -33,7 +33,7 @@ static void measure(starts *s, const amount *a) {
                           (double)k.done);
     row_put("w4.syncs", k.syncs / (double)k.done);
     load_out_free(&o);
-    c = (load_conf){.connections = 1, .total = ONES};
+    c = (load_conf){.connections = 1, .ms = a->ms / 2};
     work_run(&c, s, &k, &o);
     row_put("w4.one.p50", work_time(&o, 0.5));
     load_out_free(&o);

@@ -13,7 +13,7 @@
 #include "rows.h"
 #include "work.h"
 
-enum { AT_ONCE = 8, RECORDS = 256, ONES = 200 };
+enum { AT_ONCE = 8, RECORDS = 256 };
 
 typedef struct ledger {
   pid_t pid;
@@ -116,10 +116,9 @@ static void measure_bare(const ledger *l, int64_t ms) {
     die("the simulator refused, with status %d", o.wrong_status);
   row_put("w8.bare", (double)o.answered / 2 / o.seconds);
   load_out_free(&o);
-  c = (load_conf){.port = l->port, .connections = 1, .total = ONES * 2,
-                  .make = bare};
+  c.connections = 1;
   load_run(&c, &o);
-  for (size_t i = 0; i + 1 < ONES * 2; i += 2)
+  for (size_t i = 0; i + 1 < o.answered; i += 2)
     samples_add(&pairs, o.us[i] + o.us[i + 1]);
   row_put("w8.bare.one", samples_at(&pairs, 0.5));
   samples_free(&pairs);
@@ -151,8 +150,6 @@ static void measure_flow(engine *e, int64_t ms) {
   row_put("w8.rate", (double)o.answered / o.seconds);
   load_out_free(&o);
   c.connections = 1;
-  c.ms = 0;
-  c.total = ONES;
   load_run(&c, &o);
   first += o.answered;
   row_put("w8.one", work_time(&o, 0.5));
