@@ -98,6 +98,7 @@ ml_rc on_undelivered(step *s);
 
 void act_answer(step *s, ml_act *a, ml_str json);  /* its open call is done */
 void task_open(step *s, ml_act *a, ml_str form);   /* offer or allocate */
+void ask_again(step *s);       /* is_complete of who waits to be asked */
 void assign(step *s, ml_str who);
 bool state_may(const ml_flow *f, ml_str from, ml_str to);
 ml_rc state_check(step *s, ml_str to, const char *at, ml_err *e);

@@ -218,7 +218,7 @@ static ml_act *waiting_for(step *s, ml_str name) {
 }
 
 /* Something is_complete may look at arrived (SEMANTICS.md 10). */
-static void ask_again(step *s) {
+void ask_again(step *s) {
   for (uint32_t i = 0; i < s->p->act_count; i++) {
     ml_act *a = &s->p->acts[i];
 

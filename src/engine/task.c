@@ -257,6 +257,7 @@ ml_rc on_completed(step *s) {
     s->out->task_no = t->no;
     task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, o->id);
     act_succeed(s, a, o->id, ML_NOSTR);
+    ask_again(s);
     run_update(s);
   }
   drafts_free(&d);

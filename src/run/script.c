@@ -81,6 +81,8 @@ static void cannot_ask(ml_run *r, int64_t n, uint32_t no, uint32_t slice_no,
     return;
   ev.text = rc == ML_LIMIT
                 ? ML_STR("what the script needs is larger than 16 MiB")
+                : rc == ML_CONFLICT
+                ? ML_STR("its journal holds more than 2,000 calls or 8 MiB")
                 : rc == ML_NOT_FOUND ? ML_STR("its bundle is not known here")
                                      : ML_STR("memory is short");
   proc_event(r, pr, &ev);
@@ -128,6 +130,15 @@ static void ran(void *arg, ml_rc rc, const ml_answer *a) {
   if (pr != NULL)
     proc_rest(r, pr);
   slice_free(s);
+}
+
+/* A journal is replayed whole each time: it has an end. */
+static bool too_long(const ml_ask *q) {
+  size_t bytes = 0;
+
+  for (size_t i = 0; i < q->journal_count; i++)
+    bytes += q->journal[i].answer.n;
+  return q->journal_count > ML_ENTRIES_MAX || bytes > ML_JOURNAL_MAX;
 }
 
 /* The journal of one activity, as the worker wants it. */
@@ -205,7 +216,8 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   q.journal = journal_of(pr, ef->no, &arena, &q.journal_count);
   if (q.journal == NULL)
     goto fail;
-  rc = fill_snapshot(pr, s, a, &q, &arena, &data, &process);
+  rc = too_long(&q) ? ML_CONFLICT
+                    : fill_snapshot(pr, s, a, &q, &arena, &data, &process);
   if (rc == ML_OK)
     rc = ask(r, s, &q, ran);
   if (rc == ML_OK)
