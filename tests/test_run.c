@@ -16,10 +16,13 @@ static const char plain[] = HEAD
   "return ml.workflow { 'plain', lanes = { office = 'Office' },\n"
   "  fields = { { 'x', 'string' }, { 'y', 'string' } },\n"
   "  phases = {\n"
-  "    { 'first', ml.activity { 'a1', run = function(ctx) ctx.data.y = ctx.data.x .. '!' end } },\n"
-  "    { 'ask', ml.task { 't1', lane = 'office', edit = { 'x!' }, outcomes = { 'ok', 'no' } },\n"
+  "    { 'first', ml.activity { 'a1', run = function(ctx) ctx.data.y = ctx.data.x .. "
+    "'!' end } },\n"
+  "    { 'ask', ml.task { 't1', lane = 'office', edit = { 'x!' }, outcomes = { 'ok', "
+    "'no' } },\n"
   "      next = { ok = 'last', no = ml.finish } },\n"
-  "    { 'last', ml.activity { 'a2', run = function(ctx) ctx.data.y = ctx.data.x .. '?' end },\n"
+  "    { 'last', ml.activity { 'a2', run = function(ctx) ctx.data.y = ctx.data.x .. "
+    "'?' end },\n"
   "      next = ml.finish } } }\n";
 
 /* two calls outside, the second named */
@@ -32,7 +35,8 @@ static const char calls[] = HEAD
   "      local id = ctx:uuid()\n"
   "      local one = ctx.http.post(U .. '/one', { json = { id = id, key = ctx.key } })\n"
   "      ctx:log('one ' .. one.status)\n"
-  "      local two = ctx.http.put(U .. '/two', { json = { v = one.json.v }, name = 'second' })\n"
+  "      local two = ctx.http.put(U .. '/two', { json = { v = one.json.v }, name = "
+    "'second' })\n"
   "      ctx:log('two ' .. two.status)\n"
   "      ctx.data.got = { id, one.json.v, two.status }\n"
   "    end }, next = ml.finish } } }\n";
@@ -505,8 +509,10 @@ static const char snapshot[] = HEAD
   "        local before = ctx.data.x\n"
   "        ctx.http.post(U .. '/a', { json = { x = before } })\n"
   "        ctx.data.seen = ctx.data.x\n"
-  "      end } }, { 'then', ml.activity { 'b', run = function(ctx) ctx.data.later = ctx.data.x end } } } },\n"
-  "    ml.branch { 'two', phases = { { 'ask', ml.task { 't', lane = 'office', edit = { 'x' },\n"
+  "      end } }, { 'then', ml.activity { 'b', run = function(ctx) ctx.data.later = "
+    "ctx.data.x end } } } },\n"
+  "    ml.branch { 'two', phases = { { 'ask', ml.task { 't', lane = 'office', edit = "
+    "{ 'x' },\n"
   "        outcomes = { 'done' } } } } } } } }\n";
 
 static void a_replay_sees_the_data_its_attempt_began_with(void **state) {
@@ -533,7 +539,8 @@ static void a_replay_sees_the_data_its_attempt_began_with(void **state) {
 }
 
 static const char timed[] = HEAD
-  "return ml.workflow { 'timed', lanes = { office = 'O' }, fields = { { 'got', 'json' } },\n"
+  "return ml.workflow { 'timed', lanes = { office = 'O' }, fields = { { 'got', "
+    "'json' } },\n"
   "  phases = {\n"
   "    { 'sleep', ml.activity { 's', run = function(ctx)\n"
   "        ctx:log 'before'\n"
@@ -542,7 +549,8 @@ static const char timed[] = HEAD
   "        ctx:log 'after'\n"
   "        ctx.data.got = ctx:now() - a\n"
   "      end } },\n"
-  "    { 'ask', ml.task { 't', lane = 'office', due = '1d', remind = '1h', outcomes = { 'ok' } },\n"
+  "    { 'ask', ml.task { 't', lane = 'office', due = '1d', remind = '1h', outcomes "
+    "= { 'ok' } },\n"
   "      next = ml.finish } } }\n";
 
 static void what_is_due_fires_also_after_a_time_down(void **state) {
@@ -604,9 +612,12 @@ static void a_clock_that_goes_back_fires_nothing_early(void **state) {
 /* ---- bundles ---- */
 
 #define VERSION(v) HEAD \
-  "return ml.workflow { 'kept', lanes = { office = 'O' }, fields = { { 'v', 'string' } },\n" \
-  "  phases = { { 'ask', ml.task { 't', lane = 'office', outcomes = { 'done' } } },\n" \
-  "    { 'end', ml.activity { 'a', run = function(ctx) ctx.data.v = '" v "' end }, next = ml.finish } } }\n"
+  "return ml.workflow { 'kept', lanes = { office = 'O' },\n" \
+  "  fields = { { 'v', 'string' } },\n" \
+  "  phases = {\n" \
+  "    { 'ask', ml.task { 't', lane = 'office', outcomes = { 'done' } } },\n" \
+  "    { 'end', ml.activity { 'a', run = function(ctx)\n" \
+  "      ctx.data.v = '" v "' end }, next = ml.finish } } }\n"
 
 static void a_process_stays_on_its_bundle(void **state) {
   int64_t a, b;
@@ -645,7 +656,8 @@ static void a_broken_folder_leaves_what_is_in_force(void **state) {
   bundle = ml_run_workflow(kit.run, ML_STR("kept"))->bundle;
   kit_write("kept", "workflow.lua", "return 1 +\n");
   kit_write("plain", "workflow.lua", HEAD
-            "return ml.workflow { 'plain', phases = { { 'a', ml.activity { 'new', run = function() end } } } }\n");
+            "return ml.workflow { 'plain', phases = { { 'a', ml.activity { 'new', "
+              "run = function() end } } } }\n");
   assert_int_equal(kit_load(), ML_INVALID);
   assert_non_null(strstr(kit.faults, "kept/workflow.lua:"));
   assert_non_null(strstr(ml_run_broken(kit.run).p, "kept/workflow.lua:"));
@@ -659,6 +671,30 @@ static void a_broken_folder_leaves_what_is_in_force(void **state) {
   kit_write("kept", "workflow.lua", VERSION("two"));
   assert_int_equal(kit_load(), ML_OK);
   assert_int_equal(ml_run_broken(kit.run).n, 0);
+}
+
+static void a_folder_that_is_gone_is_out_of_force(void **state) {
+  char path[300];
+  kit_came c;
+  int64_t n;
+
+  (void)state;
+  open_with("kept", VERSION("one"));
+  kit_flow("plain", plain);
+  kit_join("kept", "office");
+  n = kit_start("kept", "{}");
+  snprintf(path, sizeof path, "%s/kept/workflow.lua", kit.flows);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(kit_load(), ML_OK);
+  kit_put(kit_start_input("kept", "{}", &c));
+  assert_int_equal(c.rc, ML_NOT_FOUND);
+  kit_crash();
+  kit_begin();
+  kit_put(kit_start_input("kept", "{}", &c));
+  assert_int_equal(c.rc, ML_NOT_FOUND);
+  kit_complete(n, "t", "done", "{}");             /* its processes go on */
+  kit_data(n, "{\"v\":\"one\"}");
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
 }
 
 static void a_check_brings_nothing_into_force(void **state) {
@@ -688,8 +724,10 @@ static const char family[] = HEAD
   "      local child = ctx:call('child', { n = 20 })\n"
   "      ctx.data.got = { child.status, child.data.n }\n"
   "    end }, next = ml.finish } } }\n"
-  "local child = ml.workflow { 'child', lanes = { office = 'O' }, fields = { { 'n', 'integer' } },\n"
-  "  phases = { { 'ask', ml.task { 't', lane = 'office', edit = { 'n' }, outcomes = { 'ok' } },\n"
+  "local child = ml.workflow { 'child', lanes = { office = 'O' }, fields = { { 'n', "
+    "'integer' } },\n"
+  "  phases = { { 'ask', ml.task { 't', lane = 'office', edit = { 'n' }, outcomes = "
+    "{ 'ok' } },\n"
   "    next = ml.finish } } }\n"
   "return { parent, child }\n";
 
@@ -724,7 +762,8 @@ static void a_called_process_answers_its_caller(void **state) {
 }
 
 static const char waiting[] = HEAD
-  "return ml.workflow { 'waiting', lanes = { office = 'O' }, fields = { { 'got', 'json' } },\n"
+  "return ml.workflow { 'waiting', lanes = { office = 'O' }, fields = { { 'got', "
+    "'json' } },\n"
   "  phases = {\n"
   "    { 'ask', ml.task { 't', lane = 'office', outcomes = { 'done' } } },\n"
   "    { 'wait', ml.activity { 'w', run = function(ctx)\n"
@@ -801,21 +840,25 @@ static void inputs_during_a_read_are_taken_after_it(void **state) {
 /* ---- triggers ---- */
 
 static const char triggered[] = HEAD
-  "local function one(stamp) return { identity = '42_' .. stamp, data = { id = '42' }, at = stamp } end\n"
+  "local function one(stamp) return { identity = '42_' .. stamp, data = { id = '42' "
+    "}, at = stamp } end\n"
   "return ml.workflow { 'triggered', lanes = { system = 'S' }, hosts = { 'api.example' },\n"
   "  settings = { every = { 'duration', default = '15m' } },\n"
   "  fields = { { 'id', 'string' } },\n"
   "  start = {\n"
-  "    { kind = 'poll', name = 'changed', every = ml.setting 'every', into = 'id', run = function(ctx, state)\n"
+  "    { kind = 'poll', name = 'changed', every = ml.setting 'every', into = 'id', "
+    "run = function(ctx, state)\n"
   "        local rows = ctx.http.get(U .. '/rows').json\n"
   "        local seen = state and state.seen or 0\n"
-  "        return { state = { seen = seen + 1 }, transactions = ml.array { one(rows.stamp) } }\n"
+  "        return { state = { seen = seen + 1 }, transactions = ml.array { "
+    "one(rows.stamp) } }\n"
   "      end },\n"
   "    { kind = 'webhook', name = 'orders', into = 'id', receive = function(ctx, request)\n"
   "        return { transactions = ml.array { one(request.json.stamp) } }\n"
   "      end },\n"
   "    ml.form { 'id' } },\n"
-  "  phases = { { 'go', ml.activity { 'a', lane = 'system', run = function() end }, next = ml.finish } } }\n";
+  "  phases = { { 'go', ml.activity { 'a', lane = 'system', run = function() end }, "
+    "next = ml.finish } } }\n";
 
 static kit_came came_of_hook;
 
@@ -918,10 +961,12 @@ static void polls_run_by_themselves(void **state) {
 /* ---- settings ---- */
 
 static const char secrets[] = HEAD
-  "return ml.workflow { 'secrets', settings = { api = { 'url', required = true }, key = { 'secret' } },\n"
+  "return ml.workflow { 'secrets', settings = { api = { 'url', required = true }, "
+    "key = { 'secret' } },\n"
   "  fields = { { 'got', 'json' } },\n"
   "  phases = { { 'go', ml.activity { 'a', run = function(ctx)\n"
-  "      local a = ctx.http.post(ctx.settings.api .. '/x', { json = { key = ctx.settings.key } })\n"
+  "      local a = ctx.http.post(ctx.settings.api .. '/x', { json = { key = "
+    "ctx.settings.key } })\n"
   "      ctx.data.got = a.body\n"
   "    end }, next = ml.finish } } }\n";
 
@@ -1019,6 +1064,77 @@ static void threads_of_the_store_change_nothing(void **state) {
   kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
 }
 
+/* ---- memory is short ---- */
+
+static void turns(int n) {
+  while (n-- > 0)
+    kit_turn();
+}
+
+/* One start with the n-th allocation failing; false: there were fewer. */
+static bool start_starved(const char *workflow, const char *data, uint64_t n,
+                          kit_came *c) {
+  ml_input *in = kit_start_input(workflow, data, c);
+  uint64_t from = ml_mem_count();
+  bool failed;
+
+  ml_mem_fail_at(n, 0);
+  ml_run_put(kit.run, in);
+  turns(40);
+  ml_mem_fail_at(0, 0);
+  failed = ml_mem_count() - from >= n;
+  turns(40);
+  for (int i = 0; i < 3; i++) {             /* leases end, retries are due */
+    ml_clock_fake_pass(&kit.clock, 61000);
+    ml_run_tick(kit.run);
+    turns(40);
+  }
+  return failed;
+}
+
+/* Whatever allocation fails while a process starts and runs: it is answered
+** once, and when memory is back it either never was or goes on, at the latest
+** when its lease has ended.  A script that found no memory is an incident. */
+static void starve(const char *workflow, const char *data, bool ends) {
+  uint64_t n = 0;
+  bool failed = true;
+
+  while (failed) {
+    size_t before = kit_see(0).all_count;
+    kit_came c;
+    kit_look l;
+
+    kit.call_count = 0;
+    failed = start_starved(workflow, data, ++n, &c);
+    if (c.times != 1 || !ml_run_idle(kit.run))
+      fail_msg("allocation %llu: %d answers, %s", (unsigned long long)n, c.times,
+               ml_run_idle(kit.run) ? "idle" : "not at rest");
+    l = kit_see(0);
+    if (l.all_count != before + (c.rc == ML_OK))
+      fail_msg("allocation %llu: answered %s, and now there are %zu of %zu",
+               (unsigned long long)n, ml_rc_name(c.rc), l.all_count, before);
+    if (c.rc != ML_OK || l.all[0].run == ML_RUN_ERROR)
+      continue;
+    assert_int_equal(l.all[0].run, ends ? ML_RUN_COMPLETED : ML_RUN_RUNNING);
+    l = kit_see(l.all[0].n);
+    assert_int_equal(l.task_count, ends ? 0 : 1);
+  }
+  if (n < 30)
+    fail_msg("only %llu allocations were seen", (unsigned long long)n);
+}
+
+static void each_allocation_may_fail(void **state) {
+  (void)state;
+  kit.memory = true;
+  open_plain();
+  kit_flow("calls", calls);
+  kit.answer = "200 {\"v\":5}";
+  kit_start("plain", "{\"x\":\"v\"}");
+  kit_start("calls", "{}");
+  starve("plain", "{\"x\":\"v\"}", false);
+  starve("calls", "{}", true);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 
 int main(void) {
@@ -1040,6 +1156,7 @@ int main(void) {
     T(a_clock_that_goes_back_fires_nothing_early),
     T(a_process_stays_on_its_bundle),
     T(a_broken_folder_leaves_what_is_in_force),
+    T(a_folder_that_is_gone_is_out_of_force),
     T(a_check_brings_nothing_into_force),
     T(a_called_process_answers_its_caller), T(signals_are_kept_until_awaited),
     T(a_mailbox_has_an_end), T(inputs_during_a_read_are_taken_after_it),
@@ -1048,7 +1165,7 @@ int main(void) {
     T(a_secret_is_sealed_and_goes_out_only),
     T(a_drain_lets_end_what_runs_and_refuses_the_rest),
     T(a_drain_that_is_too_long_says_so),
-    T(threads_of_the_store_change_nothing),
+    T(threads_of_the_store_change_nothing), T(each_allocation_may_fail),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,35 @@
 --   local t = require "moonlane.test"
 --   t.it("a wrong key goes back once", function(w) ... end)
 --
+-- A world begins at 2026-03-02T09:00:00Z with the folder's workflows in force,
+-- nobody in its lanes, no setting set, polls at rest and no network.
+--
+--   w:settings{ key = value }         w:people{ lane = { "aiko" } }
+--   w:http("GET", "/path", { ... })   what answers: src/cmd/test_http.h
+--   w:fixture "record.json"           a file of fixtures/; JSON is read
+--   w:load "other-folder"             a folder beside, in force too
+--   w:start("workflow", { data })     -> p        w:as("aiko"):start(...)
+--   w:pass "3d"   w:now()             time goes by; what time it is
+--   w:as("aiko"):complete([p,] "1-1", [outcome,] { data })   claim, release the
+--                                     same way; a person waits for a task as long
+--                                     as something is due before it comes
+--   w:tasks()  w:as("aiko"):tasks()   open ones; those this person may do
+--   w:processes "workflow"            -> { p, ... }, the oldest first
+--   w:calls("PUT", "/path")           what was sent: { method, url, host, path,
+--                                     query, headers, body, json, at, status }
+--   w:poll "changed"                  runs it: the processes it started
+--   w:post("orders", body)            to a webhook: the same; a table goes as JSON
+--   w:polls(true)                     from now on polls run when they are due
+--   p.status p.run p.state p.data p.subject p.message p.phase p.id ...
+--   p:tasks()  p:tasks "all"  p:tasks "1-2"     p:activity "x1"  p:activities()
+--   p:history()  p:logs()  p:calls()  p:comments()
+--   p:signal(name, data)  p:set({ data }, { subject =, state =, assignedTo = })
+--   p:comment(text, visibility)  p:cancel(reason)  p:retry(label)
+--   p:skip(label, outcome)  p:reset()
+--
+-- A call without a fake fails the test; so does a fake never used, unless it is
+-- `optional`.
+--
 -- Everything asked of `w`, of a person `w:as(name)` and of a process `p` is an
 -- operation: its name and its arguments go to the test runner, and
 -- what the runner answered is in the journal when the test is run again from

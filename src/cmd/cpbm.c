@@ -197,7 +197,7 @@ bool cpbm_known(ml_str s, const char *const *list, const char *const *more) {
 
 ml_rc ml_cpbm_match(const ml_cpbm *c, ml_str type, const ml_json *transaction,
                     const ml_cpbm_rule **out, ml_err *e) {
-  uint64_t steps = ML_CPBM_STEPS;
+  ml_rule_pass pass = {.steps = ML_CPBM_STEPS};
   uint32_t at = 0;
 
   *out = NULL;
@@ -208,7 +208,7 @@ ml_rc ml_cpbm_match(const ml_cpbm *c, ml_str type, const ml_json *transaction,
   for (; at != 0; at = c->rules[at - 1].next) {
     const ml_cpbm_rule *r = &c->rules[at - 1];
     bool yes = false;
-    ml_rc rc = ml_rule_eval_within(r->rule, transaction, &steps, &yes, e);
+    ml_rc rc = ml_rule_eval_within(r->rule, transaction, &pass, &yes, e);
 
     if (rc != ML_OK || yes) {
       *out = r;

@@ -94,7 +94,7 @@ ml_rc ml_op_read(ml_op *o, int64_t n, ml_op_state *s) {
   return ML_OK;
 }
 
-ml_rc ml_op_processes(ml_op *o, ml_row_process **list, size_t *count) {
+ml_rc ml_op_read_all(ml_op *o, ml_row_process **list, size_t *count) {
   reading r;
   ml_rc rc = read_by(o, work_processes, &r, 0);
 
@@ -109,11 +109,11 @@ ml_rc ml_op_processes(ml_op *o, ml_row_process **list, size_t *count) {
   return rc;
 }
 
-ml_rc ml_op_open_tasks(ml_op *o, ml_op_tasks *t) {
+ml_rc ml_op_open_tasks(ml_op *o, ml_op_list *t) {
   reading r;
   ml_rc rc = read_by(o, work_open, &r, 0);
 
-  *t = (ml_op_tasks){r.tasks, r.task_count};
+  *t = (ml_op_list){r.tasks, r.task_count};
   return rc;
 }
 
@@ -588,7 +588,7 @@ void ml_test_timeline(ml_world *w, ml_buf *out) {
   ml_row_process *list = NULL;
   size_t count = 0;
 
-  if (w->lost || ml_op_processes(&o, &list, &count) != ML_OK)
+  if (w->lost || ml_op_read_all(&o, &list, &count) != ML_OK)
     return;
   for (size_t i = 0; i < count; i++) {
     ml_op_state s;

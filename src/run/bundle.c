@@ -382,14 +382,23 @@ static void put_workflows(ml_run *r, loadrun *l, const evaluated *v,
   }
 }
 
-/* A workflow whose folder is gone is no longer in force; its processes go on
+/* Did this folder come in whole just now? */
+static bool loaded(const loadrun *l, ml_str name) {
+  for (const evaluated *v = l->good; v != NULL; v = v->next)
+    if (ml_str_eq(v->f->name, name))
+      return true;
+  return false;
+}
+
+/* A workflow whose folder is gone, or names it no more, is no longer in force; its processes go on
 ** from their bundle. */
 static void take_away(ml_run *r, loadrun *l) {
   for (size_t i = 0; i < r->workflow_count; i++) {
     const ml_workflow *w = &r->workflows[i];
     const bundle *b = bundle_no(r, w->bundle);
     ml_row_workflow *row = &l->names[l->name_count];
-    bool again = b == NULL || !folder_is_gone(l->dir, b->folder);
+    bool again = b == NULL || !(folder_is_gone(l->dir, b->folder) ||
+                                loaded(l, b->folder));
 
     for (size_t k = 0; k < l->name_count; k++)
       again = again || ml_str_eq(l->names[k].name, w->name);

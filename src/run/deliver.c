@@ -166,6 +166,7 @@ fail:
 
 typedef struct giving {
   ml_run *r;
+  proc *pr;                      /* stays while it is being read for */
   int64_t n;
   uint32_t act, slice, mail;
   ml_arena arena;
@@ -182,28 +183,28 @@ static void take_work(void *arg, ml_read *rd) {
 
 static void take_done(void *arg) {
   giving *t = arg;
-  proc *pr = proc_find(t->r, t->n);
+  proc *pr = t->pr;
   ml_event ev = {.kind = ML_EV_ANSWERED, .no = t->act, .slice = t->slice};
+  bool given = false;
 
-  if (pr != NULL)
-    pr->reads--;
-  for (size_t i = 0; t->rc == ML_OK && pr != NULL && !pr->gone &&
-                     pr->p != NULL && i < t->count; i++)
+  pr->reads--;
+  for (size_t i = 0; t->rc == ML_OK && !pr->gone && i < t->count && !given;
+       i++)
     if (t->rows[i].no == t->mail) {
       ev.raw = t->rows[i].data;
       proc_event(t->r, pr, &ev);
-      t->mail = 0;
-      break;
+      given = true;
     }
-  if (t->mail != 0 && pr != NULL && !pr->gone && pr->flying > 0) {
+  if (!given && !pr->gone && pr->flying > 0) {
     pr->reads++;                            /* its row is on its way to disk */
     ml_arena_free(&t->arena);
     if (ml_run_read(t->r, take_work, take_done, t) == ML_OK)
       return;
     pr->reads--;
   }
-  pr = proc_find(t->r, t->n);
-  if (pr != NULL)
+  if (!pr->gone)
+    proc_take_waiting(t->r, pr);
+  if (!pr->gone)
     proc_rest(t->r, pr);
   ml_arena_free(&t->arena);
   ml_mem_free(t);
@@ -234,6 +235,7 @@ void mail_take(ml_run *r, proc *pr, const ml_effect *ef) {
     return;
   }
   t->r = r;
+  t->pr = pr;
   t->n = pr->n;
   t->act = ef->no;
   t->slice = ef->slice;

@@ -178,6 +178,7 @@ proc *proc_new(ml_run *r, int64_t n);        /* empty, in the table */
 void proc_rest(ml_run *r, proc *pr);         /* free it if invariant 1 allows */
 void proc_drop(ml_run *r, proc *pr, ml_rc rc);   /* its waiting inputs get rc */
 void proc_queue(ml_run *r, proc *pr, ml_input *in);
+void proc_take_waiting(ml_run *r, proc *pr);   /* what came during a read */
 /* Advance by the input and keep what was made; the input is used up. */
 void proc_take(ml_run *r, proc *pr, ml_input *in);
 /* The same for an event from inside, without anyone to answer. */

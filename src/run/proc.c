@@ -224,13 +224,8 @@ static ml_rc keep_journal(ml_run *r, proc *pr, const loading *l) {
   return ML_OK;
 }
 
-static void take_waiting(ml_run *r, proc *pr) {
-  if (ml_process_in_flight(pr->p)) {
-    ml_event ev = {.kind = ML_EV_RECOVERED};
-
-    proc_event(r, pr, &ev);
-  }
-  while (pr->first != NULL && !pr->gone) {
+void proc_take_waiting(ml_run *r, proc *pr) {
+  while (pr->first != NULL && !pr->gone && pr->reads == 0) {
     ml_input *in = pr->first;
 
     pr->first = in->next;
@@ -276,7 +271,12 @@ static void load_done(void *arg) {
   if (l->rc != ML_OK) {
     proc_drop(r, pr, l->rc);
   } else {
-    take_waiting(r, pr);
+    if (ml_process_in_flight(pr->p)) {      /* elsewhere, before a restart */
+      ml_event ev = {.kind = ML_EV_RECOVERED};
+
+      proc_event(r, pr, &ev);
+    }
+    proc_take_waiting(r, pr);
     proc_rest(r, pr);
   }
 end:

@@ -270,6 +270,13 @@ t.it("a refusal without JSON is told by its status", function(w)
   broke(ask(w, "get"), "kintone refused GET record: 404 HTTP status 404 without a kintone error")
 end)
 
+t.it("Q6.3 a redirection is a refusal too", function(w)
+  set(w)
+  w:http("GET", R, { status = 302, headers = { Location = "https://elsewhere.example/" } })
+  broke(ask(w, "get"), "kintone refused GET record: 302")
+  t.eq(#w:calls(), 1)
+end)
+
 t.it("what may be repeated is: locks, too many, no answer", function(w)
   set(w)
   w:http("GET", R, { fail = { refusal(400, "GAIA_DA02"), refusal(520, "GAIA_RE18") }, then_json = RECORD })

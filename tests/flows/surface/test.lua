@@ -298,3 +298,13 @@ t.it("worlds share nothing", function(w)
   t.raises(function() w:as("ann"):complete("check", "ok") end, "open are: none")
   t.eq(w:now(), 1772442000000)
 end)
+
+t.it("another folder beside can be loaded", function(w)
+  t.raises(function() w:start("kintone-calls", { ask = "quote" }) end, "no workflow 'kintone-calls'")
+  w:load "kintone"
+  w:settings { kintone_url = "https://k.example", kintone_app = 1 }
+  t.eq(w:start("kintone-calls", { ask = "quote" }).data.got, [["a \"b\" \\c"]])
+  t.eq(run(w, "plain").status, "COMPLETED")
+  t.raises(function() w:load "../elsewhere" end, "a folder beside this one is wanted")
+  t.raises(function() w:load "nowhere" end, "nowhere")
+end)
