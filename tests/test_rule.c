@@ -412,7 +412,7 @@ static void length(void **state) {
 static void steps(void **state) {
   ml_arena a = {0};
   ml_buf b = {0}, text = {0};
-  uint64_t left = 3;
+  ml_rule_pass left = {.steps = 3};
   struct timespec from, to;
   ml_json *tx;
   ml_rule *r;
@@ -441,13 +441,49 @@ static void steps(void **state) {
   ml_rule_free(r);
   assert_int_equal(compile("{true and true and true}", &r, &e), ML_OK);
   assert_int_equal(ml_rule_eval_within(r, tx, &left, &yes, &e), ML_LIMIT);
-  left = 4;
+  left.steps = 4;
   assert_int_equal(ml_rule_eval_within(r, tx, &left, &yes, &e), ML_OK);
   assert_true(yes);
-  assert_int_equal(left, 0);
+  assert_int_equal(left.steps, 0);
   ml_rule_free(r);
   ml_buf_free(&b);
   ml_buf_free(&text);
+  ml_arena_free(&a);
+}
+
+/* What is remembered from rule to rule is what is there. */
+static void one_pass(void **state) {
+  ml_rule_pass pass = {.steps = 100 * ML_RULE_STEPS};
+  ml_arena a = {0};
+  ml_buf b = {0};
+  static ml_rule *rules[600];
+  ml_json *tx;
+  ml_err e = {0};
+
+  (void)state;
+  ml_buf_puts(&b, "{\"in\":{\"k7\":-1}");
+  for (int i = 0; i < 500; i++)
+    ml_buf_printf(&b, ",\"k%d\":%d", i, i);
+  ml_buf_puts(&b, "}");
+  assert_int_equal(ml_json_parse(&a, b.p, b.len, NULL, &tx, &e), ML_OK);
+  for (int k = 0; k < 600; k++) {
+    char text[80];
+
+    snprintf(text, sizeof text, "{#transaction.k%d == %d and "
+             "#transaction.in.k7 == -1}", k, k);
+    assert_int_equal(compile(text, &rules[k], &e), ML_OK);
+  }
+  for (int i = 0; i < 3000; i++) {
+    int k = i * 37 % 600;
+    bool yes = false;
+    ml_rc rc = ml_rule_eval_within(rules[k], tx, &pass, &yes, &e);
+
+    assert_int_equal(rc, k < 500 ? ML_OK : ML_INVALID);
+    assert_int_equal(yes, k < 500);
+  }
+  for (int k = 0; k < 600; k++)
+    ml_rule_free(rules[k]);
+  ml_buf_free(&b);
   ml_arena_free(&a);
 }
 
@@ -480,7 +516,7 @@ int main(void) {
     cmocka_unit_test(refusals), cmocka_unit_test(places_count_characters),
     cmocka_unit_test(not_utf8), cmocka_unit_test(printing),
     cmocka_unit_test(depth), cmocka_unit_test(length), cmocka_unit_test(steps),
-    cmocka_unit_test(memory_ends)};
+    cmocka_unit_test(one_pass), cmocka_unit_test(memory_ends)};
 
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

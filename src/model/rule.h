@@ -70,10 +70,21 @@ void ml_rule_free(ml_rule *r);               /* NULL allowed */
 */
 ml_rc ml_rule_eval(const ml_rule *r, const ml_json *transaction, bool *out,
                    ml_err *e);
-/* The same out of a budget that several evaluations share: *steps falls, and
-** at 0 it is ML_LIMIT. */
+/*
+** Several evaluations over one transaction: they share a budget of steps, and
+** remember where in large objects names were found, so the rules and the
+** transaction outlive the pass.
+**   ml_rule_pass pass = {.steps = ML_RULE_STEPS};
+*/
+typedef struct ml_rule_pass {
+  uint64_t steps;                /* falls; at 0 it is ML_LIMIT */
+  struct ml_rule_seen {          /* private */
+    const ml_json *object, *value;
+    ml_str name;
+  } seen[64];
+} ml_rule_pass;
 ml_rc ml_rule_eval_within(const ml_rule *r, const ml_json *transaction,
-                          uint64_t *steps, bool *out, ml_err *e);
+                          ml_rule_pass *pass, bool *out, ml_err *e);
 
 /* Its canonical text with braces: compiles to the same rule, prints the same
 ** again. */

@@ -11,10 +11,12 @@
 #include "base/text.h"
 #include "model/rule_inside.h"
 
+enum { FEW = 8 };                /* members that are not worth remembering */
+
 typedef struct looking {
   const ml_rule *r;
   const ml_json *transaction;
-  uint64_t *steps;
+  ml_rule_pass *pass;
   ml_err *e;
 } looking;
 
@@ -26,11 +28,11 @@ static ml_rc eval(looking *l, uint32_t at, const ml_json **out);
 
 /* Spend steps; false: there are no more. */
 static bool spend(looking *l, uint64_t n) {
-  if (*l->steps < n) {
-    *l->steps = 0;
+  if (l->pass->steps < n) {
+    l->pass->steps = 0;
     return false;
   }
-  *l->steps -= n;
+  l->pass->steps -= n;
   return true;
 }
 
@@ -67,12 +69,41 @@ static ml_rc missing(looking *l, const rule_node *path, const rule_node *name) {
                    "'%s' in %s", text, of);
 }
 
+/* Where a look for this name in this object is remembered. */
+static struct ml_rule_seen *seen_at(looking *l, const ml_json *of, ml_str s) {
+  uint32_t h = (uint32_t)((uintptr_t)of >> 4);
+
+  for (size_t i = 0; i < s.n; i++)
+    h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+  return &l->pass->seen[(h ^ h >> 15) % 64];
+}
+
+/* The member, *out NULL when it is missing; false: no steps are left.  Rules
+** of one type ask for the same few names, perhaps of a payload with thousands
+** of members, so what cost a search is remembered. */
+static bool member(looking *l, const ml_json *of, ml_str name,
+                   const ml_json **out) {
+  struct ml_rule_seen *seen = of->count > FEW ? seen_at(l, of, name) : NULL;
+  uint32_t k = 0;
+
+  if (seen != NULL && seen->object == of && ml_str_eq(seen->name, name)) {
+    *out = seen->value;
+    return spend(l, 1);
+  }
+  while (k < of->count && !ml_str_eq(of->obj[k].key, name))
+    k++;
+  *out = k < of->count ? &of->obj[k].value : NULL;
+  if (seen != NULL)
+    *seen = (struct ml_rule_seen){of, *out, name};
+  return spend(l, k / 4 + 1);
+}
+
 static ml_rc walk(looking *l, const rule_node *path, const ml_json **out) {
   const ml_json *v = l->transaction;
 
   for (uint32_t i = path->first; i != 0; i = l->r->nodes[i].next) {
     const rule_node *name = &l->r->nodes[i];
-    uint32_t k = 0;
+    const ml_json *found;
 
     if (v->type == ML_JNULL && name->safe) {
       v = &is_null;
@@ -80,13 +111,11 @@ static ml_rc walk(looking *l, const rule_node *path, const ml_json **out) {
     }
     if (v->type != ML_JOBJ)
       return no_object(l, name, v);
-    while (k < v->count && !ml_str_eq(v->obj[k].key, name->value.s))
-      k++;
-    if (!spend(l, k / 4 + 1))
+    if (!member(l, v, name->value.s, &found))
       return spent(l, name);
-    if (k == v->count)
+    if (found == NULL)
       return missing(l, path, name);
-    v = &v->obj[k].value;
+    v = found;
   }
   *out = v;
   return ML_OK;
@@ -257,15 +286,15 @@ static ml_rc eval(looking *l, uint32_t at, const ml_json **out) {
 }
 
 ml_rc ml_rule_eval_within(const ml_rule *r, const ml_json *transaction,
-                          uint64_t *steps, bool *out, ml_err *e) {
-  looking l = {r, transaction, steps, e};
+                          ml_rule_pass *pass, bool *out, ml_err *e) {
+  looking l = {r, transaction, pass, e};
 
   return truth(&l, r->root, "a rule", out);
 }
 
 ml_rc ml_rule_eval(const ml_rule *r, const ml_json *transaction, bool *out,
                    ml_err *e) {
-  uint64_t steps = ML_RULE_STEPS;
+  ml_rule_pass pass = {.steps = ML_RULE_STEPS};
 
-  return ml_rule_eval_within(r, transaction, &steps, out, e);
+  return ml_rule_eval_within(r, transaction, &pass, out, e);
 }
