@@ -50,7 +50,12 @@ test:
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
 	@BUILD=$(BUILD) contrib/demo
+$(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
+bench: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/bench
+	@$(BUILD)/bench --build $(BUILD)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all setup test demo clean
+.PHONY: all setup test demo bench clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

@@ -771,6 +771,32 @@ static void test_idle(void **state) {
   fix_close(&f);
 }
 
+/* The connection's timer runs out between a reply and the write of it: the
+** answer is on its way, and is not cut off. */
+static void test_a_reply_as_the_timer_fires(void **state) {
+  fix f;
+  peer p;
+
+  (void)state;
+  fix_open(&f, NULL);
+  ml_clock_fake_pass(&f.clock, 600000);      /* long after the clock began */
+  peer_open(&p, &f);
+  says(&p, GET("/late"));
+  wait_handled(&f, 1);
+  pass(&f, 20000);
+  reply_late(&f, 0, "first");
+  hears(&p, "first");
+  forgets(&p);
+  says(&p, GET("/late"));
+  wait_handled(&f, 2);
+  ml_clock_fake_pass(&f.clock, 16000);       /* past every time that was armed */
+  reply_late(&f, 1, "second");
+  hears(&p, "second");
+  assert_false(p.closed);
+  peer_close(&p);
+  fix_close(&f);
+}
+
 static void test_a_handler_that_takes_too_long(void **state) {
   fix f;
   peer p;
@@ -1314,6 +1340,7 @@ int main(void) {
     cmocka_unit_test(test_slow_body),
     cmocka_unit_test(test_body_rate),
     cmocka_unit_test(test_idle),
+    cmocka_unit_test(test_a_reply_as_the_timer_fires),
     cmocka_unit_test(test_a_handler_that_takes_too_long),
     cmocka_unit_test(test_lingering_ends),
     cmocka_unit_test(test_unread_answers_stop_requests),

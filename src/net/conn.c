@@ -174,10 +174,10 @@ static int64_t state_deadline(const ml_conn *c) {
   return INT64_MAX;
 }
 
-/* When the oldest bytes that wait must be gone. */
+/* When the oldest bytes that wait must be gone.  Those of a reply wait only once
+** a write has left some: before that out_ms is of another time. */
 static int64_t out_deadline(const ml_conn *c) {
-  return ml_conn_pending(c) > 0 ? c->out_ms + c->server->limits.request_ms
-                                : INT64_MAX;
+  return c->writing ? c->out_ms + c->server->limits.request_ms : INT64_MAX;
 }
 
 static void arm(ml_conn *c, int64_t now) {

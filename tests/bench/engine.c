@@ -122,6 +122,7 @@ int64_t engine_start(engine *e, const char *name, bool again) {
 static void end_by(engine *e, int signo) {
   if (e->pid <= 0)
     return;
+  ours(e->pid);
   kill(e->pid, signo);
   waitpid(e->pid, NULL, 0);
   close(e->out);

@@ -67,6 +67,7 @@ void peer_start(peer *p) {
 }
 
 void peer_end(peer *p) {
+  ours(p->pid);
   kill(p->pid, SIGKILL);
   waitpid(p->pid, NULL, 0);
 }

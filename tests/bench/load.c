@@ -205,8 +205,10 @@ static void readable(load *l, int id) {
   if (got < 0 && errno == EAGAIN)
     return;
   if (got <= 0)
-    die("a peer broke connection %d: %s", id,
-        got == 0 ? "closed" : strerror(errno));
+    die("a peer broke connection %d: %s; request %zu is %s for %.3f s", id,
+        got == 0 ? "closed" : strerror(errno), c->i,
+        c->again_at > 0 ? "refused with 503" : c->busy ? "under way" : "over",
+        (double)(now_us() - c->began) / 1e6);
   c->in.len += (size_t)got;
   c->in.p[c->in.len] = '\0';
   if (c->busy && whole(&c->in, &status, &at, &n)) {

@@ -1,7 +1,7 @@
 /*
 ** bench - measures the engine against the floor of the machine.
 **
-**   build/bench [--build DIR] [--only w1,w5] [--repeat N] [--ms N]
+**   build/bench [--build DIR] [--only w1,w5] [--repeat N] [--ms N] [--stored N]
 **
 ** BENCH=long in the environment does the large amounts.  Run from the root of
 ** the tree.  The table goes to stdout, progress to stderr, everything to
@@ -20,6 +20,8 @@
 #include "floors.h"
 #include "rows.h"
 #include "work.h"
+
+#define BUSY 0.1                  /* of the machine, by others: worth a warning */
 
 static const char *only;
 
@@ -47,7 +49,8 @@ static void take(const char *name, void (*row)(const amount *), const amount *a,
 
 static void floors(const amount *a) {
   say("floors: SQLite");
-  floor_sqlite(a->repeat);
+  floor_sqlite();
+  floor_sync();
   say("floors: HTTP");
   floor_http(a->repeat);
   say("floors: Lua");
@@ -82,6 +85,7 @@ static const char *options(int argc, char **argv, amount *a) {
       {"only", required_argument, NULL, 'o'},
       {"repeat", required_argument, NULL, 'r'},
       {"ms", required_argument, NULL, 'm'},
+      {"stored", required_argument, NULL, 's'},
       {NULL, 0, NULL, 0}};
   const char *build = "build";
   int c;
@@ -92,6 +96,7 @@ static const char *options(int argc, char **argv, amount *a) {
       case 'o': only = optarg; break;
       case 'r': a->repeat = (int)count_of(optarg); break;
       case 'm': a->ms = count_of(optarg); break;
+      case 's': a->stored = (size_t)count_of(optarg); break;
       default: exit(2);
     }
   if (optind < argc)
@@ -105,6 +110,7 @@ int main(int argc, char **argv) {
   const char *how = getenv("BENCH"), *build;
   char path[300];
   int64_t from = now_us();
+  double busy;
 
   if (how != NULL && strcmp(how, "long") == 0) {
     a.ms = 5000;
@@ -114,6 +120,7 @@ int main(int argc, char **argv) {
     a.stored = 1000000;
   }
   build = options(argc, argv, &a);
+  others_share();
   signal(SIGPIPE, SIG_IGN);
   engine_place(build);
   snprintf(path, sizeof path, "%s/bench.tmp", build);
@@ -127,6 +134,11 @@ int main(int argc, char **argv) {
   take("w5", row_w5, &a, "W5: timers");
   take("w8", row_w8, &a, "W8: the ledger");
   clear(path);
+  busy = others_share();
+  row_put("others", busy * 100);
+  if (busy > BUSY)
+    row_note("Other programs took %.0f %% of the CPU during this run: its figures "
+             "and ratios tell little.", busy * 100);
   rows_print();
   snprintf(path, sizeof path, "%s/bench.json", build);
   rows_json(path, (double)(now_us() - from) / 1e6);

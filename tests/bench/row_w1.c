@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "floors.h"
 #include "rows.h"
 #include "work.h"
 
@@ -31,7 +32,7 @@ static void check_result(void *arg, const ml_json *process) {
   seen *s = arg;
   const ml_json *d = ml_json_get(process, "data");
   int64_t count = ml_json_int(d, "count", -1), sum = 0;
-  char name[4], want[2 * RESULT];
+  char name[16], want[2 * RESULT];
 
   if (count < 0 || (size_t)count >= s->n || s->of[count]++ != 0)
     die("a workflow with count %lld was not started, or is there twice",
@@ -109,6 +110,7 @@ static void throughput(starts *s, way w, const amount *a) {
   for (int i = 0; i < a->repeat; i++) {
     cost c;
 
+    floor_sqlite();
     row_put("w1.rate", rate_of(s, w, a->ms, &c));
     put_cost(&c);
   }
@@ -140,6 +142,7 @@ static void one_at_a_time(starts *s, const amount *a) {
     load_out o;
     cost k;
 
+    floor_sync();
     s->wait = true;
     work_run(&c, s, &k, &o);
     row_put("w1.one.p50", work_time(&o, 0.5));

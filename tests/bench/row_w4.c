@@ -6,14 +6,14 @@
 #include "rows.h"
 #include "work.h"
 
-enum { CONNECTIONS = 128 };
+enum { CONNECTIONS = 64, FLOWS = 3000 };
 
 static void check_result(void *arg, const ml_json *process) {
   const ml_json *d = ml_json_get(process, "data");
 
   (void)arg;
   for (int n = 1; n <= 4; n++) {
-    char name[4];
+    char name[16];
 
     snprintf(name, sizeof name, "r%d", n);
     if (ml_json_str(d, name).n == 0)
@@ -23,16 +23,19 @@ static void check_result(void *arg, const ml_json *process) {
 
 static void measure(starts *s, const amount *a) {
   for (int i = 0; i < a->repeat; i++) {
-    load_conf c = {.connections = CONNECTIONS, .ms = a->ms};
+    load_conf c = {.connections = CONNECTIONS, .total = FLOWS};
     load_out o;
     cost k;
 
+    s->wait = false;
     work_run(&c, s, &k, &o);
     row_put("w4.rate", (double)k.done / k.seconds);
     row_put("w4.cpu", (k.used.core_cpu_us + k.used.worker_cpu_us) /
                           (double)k.done);
     row_put("w4.syncs", k.syncs / (double)k.done);
     load_out_free(&o);
+    floor_sync();
+    s->wait = true;
     c = (load_conf){.connections = 1, .ms = a->ms / 2};
     work_run(&c, s, &k, &o);
     row_put("w4.one.p50", work_time(&o, 0.5));
@@ -42,7 +45,7 @@ static void measure(starts *s, const amount *a) {
 
 void row_w4(const amount *a) {
   engine e = {0};
-  starts s = {.e = &e, .workflow = "call", .wait = true};
+  starts s = {.e = &e, .workflow = "call"};
   ml_buf answer = {0};
   char body[80];
   peer p;

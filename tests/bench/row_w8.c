@@ -13,7 +13,7 @@
 #include "rows.h"
 #include "work.h"
 
-enum { AT_ONCE = 8, RECORDS = 256 };
+enum { AT_ONCE = 8, FLOWS = 500, RECORDS = 600 };
 
 typedef struct ledger {
   pid_t pid;
@@ -54,6 +54,7 @@ static void ledger_start(ledger *l) {
 }
 
 static void ledger_end(ledger *l) {
+  ours(l->pid);
   kill(l->pid, SIGTERM);
   waitpid(l->pid, NULL, 0);
   close(l->out);
@@ -127,34 +128,56 @@ static void measure_bare(const ledger *l, int64_t ms) {
 
 /* ---- as a workflow ---- */
 
-static size_t first;
+typedef struct updates {
+  const engine *e;
+  bool wait;
+  size_t first;
+} updates;
 
 static void start(void *arg, size_t i, ml_buf *out) {
-  const engine *e = arg;
+  const updates *u = arg;
   char body[128];
   int n = snprintf(body, sizeof body, "{\"data\":{\"record\":\"%zu\","
-                   "\"memo\":\"flow-%zu\"}}", (first + i) % RECORDS + 1,
-                   first + i);
+                   "\"memo\":\"flow-%zu\"}}", (u->first + i) % RECORDS + 1,
+                   u->first + i);
 
-  load_request(out, "POST", "/v1/workflows/ledger/processes?wait=1", e->token,
-               NULL, body, (size_t)n);
+  load_request(out, "POST", u->wait
+               ? "/v1/workflows/ledger/processes?wait=1"
+               : "/v1/workflows/ledger/processes", u->e->token, NULL, body,
+               (size_t)n);
 }
 
-static void measure_flow(engine *e, int64_t ms) {
-  load_conf c = {.port = e->port, .connections = AT_ONCE, .ms = ms,
-                 .make = start, .arg = e};
-  load_out o;
+static double run(updates *u, load_conf *c, load_out *o) {
+  int64_t from = now_us();
+  double seconds;
 
-  load_run(&c, &o);
-  first += o.answered;
-  row_put("w8.rate", (double)o.answered / o.seconds);
+  c->port = u->e->port;
+  c->make = start;
+  c->arg = u;
+  load_run(c, o);
+  engine_settle(u->e);
+  seconds = (double)(now_us() - from) / 1e6;
+  if (o->wrong > 0)
+    die("%zu starts of ledger were refused, with status %d", o->wrong,
+        o->wrong_status);
+  u->first += o->answered;
+  return seconds;
+}
+
+static void measure_flow(updates *u, int64_t ms) {
+  load_conf c = {.connections = AT_ONCE, .total = FLOWS};
+  load_out o;
+  double seconds;
+
+  u->wait = false;
+  seconds = run(u, &c, &o);
+  row_put("w8.rate", (double)o.answered / seconds);
   load_out_free(&o);
-  c.connections = 1;
-  load_run(&c, &o);
-  first += o.answered;
+  u->wait = true;
+  c = (load_conf){.connections = 1, .ms = ms};
+  run(u, &c, &o);
   row_put("w8.one", work_time(&o, 0.5));
   load_out_free(&o);
-  engine_settle(e);
 }
 
 static void set(const engine *e, const char *key, const char *value) {
@@ -169,6 +192,7 @@ static void set(const engine *e, const char *key, const char *value) {
 void row_w8(const amount *a) {
   engine e = {0};
   ledger l = {0};
+  updates u = {.e = &e};
   char url[96];
   int64_t before;
   size_t done;
@@ -183,11 +207,11 @@ void row_w8(const amount *a) {
     measure_bare(&l, a->ms / 2);
   before = writes_of(&l);
   for (int i = 0; i < a->repeat; i++)
-    measure_flow(&e, a->ms / 2);
+    measure_flow(&u, a->ms / 2);
   done = work_count(&e, "ledger", "COMPLETED", NULL, NULL);
-  if (done != first || writes_of(&l) - before != (int64_t)first)
+  if (done != u.first || writes_of(&l) - before != (int64_t)u.first)
     die("%zu workflows were started, %zu are completed, the ledger was "
-        "written %lld times", first, done, (long long)(writes_of(&l) - before));
+        "written %lld times", u.first, done, (long long)(writes_of(&l) - before));
   engine_forget(&e);
   ledger_end(&l);
 }

@@ -56,6 +56,37 @@ void pause_us(int64_t us) {
   nanosleep(&t, NULL);
 }
 
+static double ours_us;
+
+void ours(pid_t pid) {
+  usage u;
+
+  usage_of(pid, false, &u);
+  ours_us += u.core_cpu_us + u.worker_cpu_us;
+}
+
+/* user nice system idle iowait irq softirq steal; waiting is no use. */
+double others_share(void) {
+  static double at[3];
+  static bool begun;
+  double t[8] = {0}, now[3];
+  ml_buf b = {0};
+
+  read_file("/proc/stat", &b);
+  sscanf(b.p, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &t[0], &t[1], &t[2], &t[3],
+         &t[4], &t[5], &t[6], &t[7]);
+  ml_buf_free(&b);
+  now[0] = t[0] + t[1] + t[2] + t[5] + t[6] + t[7];
+  now[1] = now[0] + t[3] + t[4];
+  now[2] = (own_cpu_us() + ours_us) / 1e6 * (double)sysconf(_SC_CLK_TCK);
+  if (!begun)
+    memcpy(at, now, sizeof at);
+  begun = true;
+  if (now[1] <= at[1] || now[0] - at[0] <= now[2] - at[2])
+    return 0;
+  return (now[0] - at[0] - (now[2] - at[2])) / (now[1] - at[1]);
+}
+
 /* ---- samples ---- */
 
 void samples_add(samples *s, double v) {

@@ -23,6 +23,10 @@ int64_t now_us(void);            /* monotonic */
 int64_t wall_ms(void);
 double own_cpu_us(void);         /* user+sys of this process so far */
 void pause_us(int64_t us);
+/* Share of the machine's CPU, 0 to 1, that others have used since the first
+** call, which gives 0.  Ours: this process, and what was told to ours(). */
+double others_share(void);
+void ours(pid_t pid);            /* before it ends: it and all below it */
 
 /* Numbers of which a quantile is asked. */
 typedef struct samples {

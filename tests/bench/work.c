@@ -43,6 +43,8 @@ void work_run(load_conf *c, starts *s, cost *out, load_out *o) {
   if (o->wrong > 0)
     die("%zu starts of %s were refused, with status %d", o->wrong, s->workflow,
         o->wrong_status);
+  if (o->again > 0)
+    say("  %zu starts were sent again after a 503", o->again);
   out->done = o->answered;
   out->syncs = engine_metric(s->e, "store_syncs_total") - syncs;
   out->load_cpu_us = o->cpu_us;
