@@ -263,6 +263,62 @@ static void what_waits_behind_a_long_slice_goes_elsewhere(void **state) {
   assert_int_equal(g[0].rc, ML_AGAIN);
 }
 
+/* More endless slices of one bundle than there are workers; another bundle has
+** the reserve, and keeps it. */
+static void a_reserve_is_for_the_others(void **state) {
+  enum { LOOPS = 20, N = 200 };
+  static got loops[LOOPS], g[N];
+  BENCH;
+  int i;
+  ml_host_conf conf = {.workers = 2};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
+  begin(b, conf);
+  for (i = 0; i < LOOPS; i++)
+    ask(b, "loop", i, 60000, &loops[i]);
+  b->hash[1] = 9;
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
+  for (i = 0; i < N; i++) {
+    ask(b, "x", i, 0, &g[i]);
+    if (i % 20 == 19)
+      turn_until(b, i + 1);
+  }
+  for (i = 0; i < N; i++)
+    right(&g[i], "x", i);
+  for (i = 0; i < LOOPS; i++)
+    assert_int_equal(loops[i].n, 0);
+  assert_in_range(stats(b).workers, 3, 11);    /* not all of them loop */
+  assert_int_equal(stats(b).waiting >= LOOPS, 1);
+}
+
+/* What was asked elsewhere is not run where it was first. */
+static void stolen_questions_run_once(void **state) {
+  enum { N = 60 };
+  static got g[N];
+  BENCH;
+  int64_t from, one, all;
+  int i;
+
+  begin(b, (ml_host_conf){.workers = 2, .steal_ms = 1});
+  ask(b, "grow", 0, 0, &g[0]);
+  turn_until(b, 1);
+  from = ml_clock_system()->mono_ms(ml_clock_system());
+  for (i = 0; i < 10; i++) {
+    ask(b, "grow", i, 0, &g[i]);
+    turn_until(b, 2 + i);
+  }
+  one = (ml_clock_system()->mono_ms(ml_clock_system()) - from) / 10;
+  answers = 0;
+  from = ml_clock_system()->mono_ms(ml_clock_system());
+  for (i = 0; i < N; i++)
+    ask(b, "grow", i, 0, &g[i]);
+  turn_until(b, N);
+  all = ml_clock_system()->mono_ms(ml_clock_system()) - from;
+  for (i = 0; i < N; i++)
+    right(&g[i], "grow", i);
+  assert_true(all < 6 * (one + 10) * N);       /* else it ran them many times */
+}
+
 /* CPU time that a process has used. */
 static int64_t cpu_ms(int pid) {
   struct timespec ts;
@@ -603,6 +659,7 @@ int main(int argc, char **argv) {
     T(many_questions), T(killed_workers_lose_nothing),
     T(a_loop_gets_the_verdict_of_the_count), T(three_hard_kills_are_the_limit),
     T(what_waits_behind_a_long_slice_goes_elsewhere),
+    T(a_reserve_is_for_the_others), T(stolen_questions_run_once),
     T(three_faults_are_the_limit), T(a_dead_template_is_replaced),
     T(fat_workers_are_recycled), T(bundles_are_known_or_not),
     T(more_bundles_than_a_worker_keeps), T(nothing_outlives_the_host),

@@ -261,54 +261,6 @@ ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
 
 /* ---- judging an answer ---- */
 
-/* Replace every `what` in *b. */
-static void replace_all(ml_buf *b, ml_str what, ml_str by) {
-  ml_buf out = {0};
-  const char *p = b->p, *end = b->p + b->len, *m;
-
-  if (what.n < 4 || b->len < what.n || b->bad ||
-      memmem(p, b->len, what.p, what.n) == NULL)
-    return;
-  while (p < end &&
-         (m = memmem(p, (size_t)(end - p), what.p, what.n)) != NULL) {
-    ml_buf_put(&out, p, (size_t)(m - p));
-    ml_buf_put(&out, by.p, by.n);
-    p = m + what.n;
-  }
-  ml_buf_put(&out, p, (size_t)(end - p));
-  ml_buf_free(b);
-  *b = out;
-}
-
-/* Known secret values, plain, base64 and URL-encoded, out of a text. */
-static void redact(ml_run *r, const ml_flow *f, ml_buf *b) {
-  for (uint16_t i = 0; i < f->setting_count; i++) {
-    ml_arena a = {0};
-    ml_buf form = {0};
-    char by[100];
-    ml_str v;
-
-    if (f->settings[i].type != ML_F_SECRET)
-      continue;
-    v = secret_value(r, &a, f->name, f->settings[i].id);
-    if (v.p != NULL) {
-      snprintf(by, sizeof by, "[secret %.*s]",
-               (int)(f->settings[i].id.n > 80 ? 80 : f->settings[i].id.n),
-               f->settings[i].id.p);
-      replace_all(b, v, ml_str_of(by));
-      ml_text_put_base64(&form, v, false);
-      replace_all(b, (ml_str){form.p, form.len}, ml_str_of(by));
-      ml_buf_reset(&form);
-      ml_text_put_url(&form, v);
-      replace_all(b, (ml_str){form.p, form.len}, ml_str_of(by));
-      if (form.bad)
-        b->bad = true;
-    }
-    ml_buf_free(&form);
-    ml_arena_free(&a);
-  }
-}
-
 static int64_t retry_after(ml_run *r, const ml_http_answer *answer) {
   ml_str v = ml_http_header_of(answer, "Retry-After");
   int64_t s;
@@ -320,7 +272,10 @@ static int64_t retry_after(ml_run *r, const ml_http_answer *answer) {
 }
 
 /* Header names small, values as they came; later ones of a name win. */
-static void put_headers(ml_jw *w, const ml_http_answer *answer) {
+static void put_headers(ml_jw *w, const redactor *d,
+                        const ml_http_answer *answer) {
+  ml_buf value = {0};
+
   ml_jw_obj(w);
   for (size_t i = 0; i < answer->header_count; i++) {
     const ml_http_header *h = &answer->headers[i];
@@ -337,25 +292,33 @@ static void put_headers(ml_jw *w, const ml_http_answer *answer) {
       name[k] = (char)(h->name.p[k] >= 'A' && h->name.p[k] <= 'Z'
                            ? h->name.p[k] + 32 : h->name.p[k]);
     ml_jw_keyn(w, (ml_str){name, h->name.n});
-    ml_jw_str(w, h->value);
+    ml_buf_reset(&value);
+    ml_buf_put(&value, h->value.p, h->value.n);
+    redact(d, &value);                      /* headers echo too */
+    if (value.bad)
+      w->b->bad = true;
+    ml_jw_str(w, (ml_str){value.p != NULL ? value.p : "", value.len});
   }
   ml_jw_end(w);
+  ml_buf_free(&value);
 }
 
 static ml_str answer_json(ml_run *r, ml_arena *a, const ml_flow *f,
                           const ml_http_answer *answer) {
   ml_buf body = {0}, b = {0};
+  redactor d;
   ml_jw w;
   ml_str out = ML_NOSTR;
 
+  redact_open(&d, r, f);
   ml_buf_put(&body, answer->body.p, answer->body.n);
-  redact(r, f, &body);
+  redact(&d, &body);
   ml_jw_init(&w, &b);
   ml_jw_obj(&w);
   if (answer->end == ML_HTTP_COMPLETE) {
     ml_jw_kint(&w, "status", answer->status);
     ml_jw_key(&w, "headers");
-    put_headers(&w, answer);
+    put_headers(&w, &d, answer);
     if (ml_text_utf8((ml_str){body.p, body.len})) {
       ml_jw_kstr(&w, "body", (ml_str){body.p, body.len});
     } else {
@@ -371,7 +334,7 @@ static ml_str answer_json(ml_run *r, ml_arena *a, const ml_flow *f,
     ml_jw_kstrz(&w, "body", "");
   }
   ml_jw_end(&w);
-  redact(r, f, &b);                         /* headers echo too */
+  redact_close(&d);
   if (!b.bad && !body.bad)
     out.p = ml_arena_dup(a, b.p, b.len);
   if (out.p != NULL)

@@ -272,4 +272,22 @@ void busy_end(ml_run *r);
 void *list_room(void *list, size_t count, size_t *cap, size_t size);
 ml_str arena_str(ml_arena *a, ml_str s, bool *starved);
 
+/* ---- redact.c ---- */
+
+/* The forms in which the secrets of a workflow could come back. */
+typedef struct redact_form {
+  ml_str what, by;
+  bool coded;                    /* a piece of base64: the run around it goes */
+} redact_form;
+typedef struct redactor {
+  ml_arena a;
+  redact_form *forms;
+  size_t n, cap;
+  bool bad;                      /* memory was short: nothing is let through */
+} redactor;
+void redact_open(redactor *d, ml_run *r, const ml_flow *f);
+void redact_close(redactor *d);
+/* Every form in *b becomes "[secret NAME]"; b->bad when memory is short. */
+void redact(const redactor *d, ml_buf *b);
+
 #endif

@@ -315,8 +315,8 @@ static ml_rc post(ml_crew *c, const ml_tmsg *m, const int fds[2]) {
   return ML_AGAIN;
 }
 
-/* A page that the worker writes and we read; it can't be made shorter, or a
-** read would be a fault of ours. */
+/* A page that we share with the worker; it can't be made shorter, or a read
+** would be a fault of ours. */
 static int page_new(_Atomic uint64_t **page) {
   int fd = memfd_create("slice", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   void *p;
@@ -325,8 +325,8 @@ static int page_new(_Atomic uint64_t **page) {
     return -1;
   if (ftruncate(fd, ML_PAGE_BYTES) != 0 ||
       fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
-      (p = mmap(NULL, ML_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0)) ==
-          MAP_FAILED) {
+      (p = mmap(NULL, ML_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                0)) == MAP_FAILED) {
     close(fd);
     return -1;
   }

@@ -32,11 +32,10 @@ ml_rc ml_crew_new(ml_loop *l, const char *program, bool insecure,
                   const ml_crew_calls *calls, ml_crew **out, ml_err *e);
 void ml_crew_free(ml_crew *c);
 
-/* The core's hold on one worker: its socket, and the page in which it says
-** which question it is at. */
+/* The core's hold on one worker: its socket, and the page of worker.h. */
 typedef struct ml_crew_line {
   int fd;                      /* non-blocking */
-  _Atomic uint64_t *page;      /* never written here */
+  _Atomic uint64_t *page;
 } ml_crew_line;
 
 /* Order a worker.  ML_OK: `died` will be called for this serial some day. */

@@ -1,6 +1,7 @@
 /* host.c - who is asked what, what took too long, and the host's life. */
 #include "script/host.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,6 +97,7 @@ static bool send_to(place *p, ml_quest *q, ml_stock_item *it) {
   f = ml_host_flight(p, p->n++);
   *f = (flight){.id = q->id, .bytes = q->frame.len, .kind = q->kind, .q = q};
   p->bytes += f->bytes;
+  p->sent++;
   return true;
 }
 
@@ -206,6 +208,7 @@ static void steal(place *p, const flight *run) {
   unsigned k;
 
   p->slow = true;
+  atomic_store_explicit(p->line.page + 1, p->sent, memory_order_release);
   for (k = 0; k < p->n; k++) {
     f = ml_host_flight(p, k);
     if (f == run || f->q == NULL)

@@ -64,6 +64,7 @@ typedef struct place {
   flight flights[WINDOW];      /* a ring: the oldest at `first` */
   unsigned first, n;
   size_t bytes;                /* of all flights */
+  uint64_t sent;               /* questions, in this worker's life */
   uint64_t at;                 /* the slice it runs; 0: none seen */
   int64_t at_ms;               /* since when */
   int64_t at_cpu_ms;           /* CPU time of the worker then; -1: unknown */

@@ -232,6 +232,8 @@ static bool take(place *p, int kind, ml_str record) {
   }
   q = ml_host_flight(p, 0)->q;
   flight_pop(p);
+  if (p->slow && ml_host_running(p) == NULL)
+    p->slow = false;             /* what it was at is over */
   p->answers++;
   p->useful = true;
   h->respite_ms = 0;
@@ -358,6 +360,7 @@ static void order(place *p) {
   p->answers = 0;
   p->at = 0;
   p->at_ms = 0;
+  p->sent = 0;
   p->slow = p->retiring = p->useful = false;
   p->watch = ml_loop_fd_new(h->loop, p->line.fd, on_line, p);
   p->state = ALIVE;

@@ -62,7 +62,9 @@ ml_rc ml_worker_handle(ml_worker *w, ml_str frame, ml_buf *out);
 /*
 ** The life of a worker process: enter the jail, then read questions from the
 ** socket until it is closed.  `page` is a descriptor of ML_PAGE_BYTES of
-** shared memory; while a slice runs its first 8 bytes hold its id.
+** shared memory: while a slice runs, the first 8 bytes hold its id; in the
+** next 8 the core says how many of the questions sent so far are asked
+** elsewhere: of these, those not yet begun are answered without being run.
 ** Gives the exit status: 0 when the socket was closed, 78 without jail.
 */
 int ml_worker_main(int fd, int page, int insecure);

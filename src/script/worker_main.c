@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "model/attempt.h"
 #include "script/box.h"
 #include "script/jail.h"
 #include "script/frame.h"
@@ -28,6 +29,7 @@ typedef struct line {
   _Atomic uint64_t *page;
   ml_worker *w;
   ml_buf in, out;
+  uint64_t asked;              /* questions read */
   unsigned answers;            /* in `out` */
   int64_t since_ms;            /* when the first of them was ready */
 } line;
@@ -65,14 +67,36 @@ static uint64_t id_of(ml_str record) {
   return ml_unpack_u64(&r);
 }
 
-/* One question.  0, or how to end. */
-static int handle(line *l, ml_str frame, ml_str record) {
-  size_t before = l->out.len;
+/* Is it a question that was asked elsewhere since it was sent? */
+static bool is_stale(line *l, int kind) {
+  if (kind == ML_ASK_BUNDLE || kind == ML_ASK_FORGET)
+    return false;
+  return ++l->asked <= atomic_load_explicit(l->page + 1, memory_order_acquire);
+}
+
+static ml_rc run(line *l, ml_str frame, ml_str record) {
   ml_rc rc;
 
   atomic_store_explicit(l->page, id_of(record), memory_order_release);
   rc = ml_worker_handle(l->w, frame, &l->out);
   atomic_store_explicit(l->page, 0, memory_order_release);
+  return rc;
+}
+
+/* One frame.  0, or how to end. */
+static int handle(line *l, ml_str frame, ml_str record, int kind) {
+  size_t before = l->out.len;
+  ml_answer stale = {.end = ML_END_BROKE, .text = ML_STR("asked elsewhere"),
+                     .after_ms = -1};
+  ml_rc rc = ML_OK;
+
+  if (is_stale(l, kind)) {
+    stale.id = id_of(record);
+    ml_answer_pack(&l->out, &stale);
+    rc = l->out.bad ? ML_NOMEM : ML_OK;
+  } else {
+    rc = run(l, frame, record);
+  }
   if (rc != ML_OK)
     return rc == ML_NOMEM ? EXIT_MEMORY : EXIT_FRAME;
   if (l->out.len == before)
@@ -96,7 +120,7 @@ static int handle_all(line *l) {
 
   while ((n = ml_frame_next(l->in.p + at, l->in.len - at, &kind, &record)) >
          0) {
-    end = handle(l, (ml_str){l->in.p + at, (size_t)n}, record);
+    end = handle(l, (ml_str){l->in.p + at, (size_t)n}, record, kind);
     if (end != 0)
       return end;
     at += (size_t)n;

@@ -245,6 +245,7 @@ ml_link *ml_store_reader(ml_store *s);
 
 /* sqlite_write.c */
 void ml_writer_init(ml_store *s);                    /* hooks; before use */
+ml_rc ml_writer_renew(ml_store *s);                  /* first write of all */
 void ml_writer_look(ml_store *s);                    /* after a commit that
                                                         no group made */
 void ml_writer_run(ml_store *s, ml_batch *b);        /* inline */

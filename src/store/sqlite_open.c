@@ -2,9 +2,9 @@
 ** sqlite_open.c - the lock, the file, what is asked of SQLite and read back.
 **
 ** Order of an open: library, FILE.lock, connection, version looked at (nothing
-** has been changed so far), settings, schema, boot record flushed, reader,
-** threads.  A failure anywhere goes to ml_store_close(), which takes a store
-** half made.
+** has been changed so far), log written anew, settings, schema, boot record
+** flushed, reader, threads.  A failure anywhere goes to ml_store_close(), which
+** takes a store half made.
 **
 ** A VFS that is named by the caller keeps its files where it likes, so there
 ** FILE.lock and the mode of the file are not our business; nor is shared
@@ -331,6 +331,11 @@ static ml_rc open_to_write(ml_store *s, const ml_store_conf *conf, ml_err *e) {
                  NULL);                  /* read back in settle_log */
   if (rc == ML_OK)
     rc = ml_migrate_check(s->writer.db, newest, &found, e);
+  if (rc == ML_OK) {
+    rc = ml_writer_renew(s);
+    if (rc != ML_OK)
+      ml_err_set(e, rc, NULL, "the log of %s cannot be written", s->path);
+  }
   if (rc == ML_OK)
     rc = settle(s, s->writer.db, WRITER_KIB, e);
   if (rc == ML_OK)

@@ -336,6 +336,40 @@ static void look_after_log(ml_store *s, bool idle) {
   warn_if_large(s);
 }
 
+/*
+** Before anything rests on what is in the log: write it once more.  When a
+** flush fails, the system may take the pages for written all the same: whoever
+** starts next reads them, a flush succeeds, and a power cut takes them away with
+** all that was appended.  The same bytes in the same place harm no reader.
+*/
+ml_rc ml_writer_renew(ml_store *s) {
+  enum { PIECE = 64 << 10 };     /* the system's VFS takes less than 128 KiB */
+  sqlite3_file *f = log_file(s);
+  sqlite3_int64 size = 0;
+  char *piece;
+  int code;
+
+  if (f == NULL)
+    return ML_OK;
+  if (f->pMethods->xFileSize(f, &size) != SQLITE_OK)
+    return ML_IO;
+  if (size == 0)
+    return ML_OK;                /* no log: nothing rests on it */
+  piece = ml_mem_alloc(PIECE);
+  code = piece != NULL ? SQLITE_OK : SQLITE_NOMEM;
+  for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size; at += PIECE) {
+    int n = size - at < PIECE ? (int)(size - at) : PIECE;
+
+    code = f->pMethods->xRead(f, piece, n, at);
+    if (code == SQLITE_OK)
+      code = f->pMethods->xWrite(f, piece, n, at);
+  }
+  if (code == SQLITE_OK)
+    code = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
+  ml_mem_free(piece);
+  return ml_sqlite_rc(code);
+}
+
 void ml_writer_init(ml_store *s) {
   if (s->memory)
     return;

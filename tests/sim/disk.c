@@ -101,15 +101,56 @@ static void add_change(inode *i, int64_t at, const void *data, size_t n) {
   i->end = &c->next;
 }
 
+/* What is written again is no longer unsure: cut [at, at + n) out. */
+static void sure(inode *i, int64_t at, size_t n) {
+  int64_t to = at + (int64_t)n;
+  change *c, **p = &i->first;
+
+  while ((c = *p) != NULL) {
+    int64_t end = c->at + (int64_t)c->n;
+
+    if (!c->unsure || c->data == NULL || c->at >= to || end <= at) {
+      p = &c->next;
+    } else if (c->at < at) {               /* its head stays; the rest anew */
+      change *rest = need(calloc(1, sizeof *rest));
+
+      rest->unsure = true;
+      rest->at = at;
+      rest->n = (size_t)(end - at);
+      rest->data = need(malloc(rest->n));
+      memcpy(rest->data, c->data + (at - c->at), rest->n);
+      rest->next = c->next;
+      if (i->end == &c->next)
+        i->end = &rest->next;
+      c->next = rest;
+      c->n = (size_t)(at - c->at);
+      p = &c->next;
+    } else if (end > to) {                 /* its tail stays */
+      memmove(c->data, c->data + (to - c->at), (size_t)(end - to));
+      c->n = (size_t)(end - to);
+      c->at = to;
+      p = &c->next;
+    } else {
+      *p = c->next;
+      if (i->end == &c->next)
+        i->end = p;
+      free(c->data);
+      free(c);
+    }
+  }
+}
+
 static void write_now(inode *i, int64_t at, const void *data, size_t n) {
   if (n == 0)
     return;
+  sure(i, at, n);
   grow(&i->now, &i->now_n, &i->now_cap, (size_t)at + n);
   memcpy(i->now + at, data, n);
   add_change(i, at, data, n);
 }
 
 static void cut_now(inode *i, size_t n) {
+  sure(i, (int64_t)n, SIZE_MAX / 4);
   if (n < i->now_n)
     i->now_n = n;
   else
@@ -207,48 +248,51 @@ static void keep_some(inode *i, ml_rand *r, int64_t of_ten) {
   }
 }
 
+/* A name that did not survive takes its file with it; else the file is what
+** became durable. */
+static void settle_inode(inode *i) {
+  if (!i->there_safe) {
+    inode_free(i);
+    return;
+  }
+  changes_free(i);
+  i->there = true;
+  grow(&i->now, &i->now_n, &i->now_cap, i->safe_n);
+  if (i->safe_n > 0)
+    memcpy(i->now, i->safe, i->safe_n);
+  i->now_n = i->safe_n;
+}
+
+/* Of two with one name the younger stays: its name was made durable later. */
+static void drop_elders(void) {
+  for (int k = 0; k < INODES; k++)
+    for (int m = 0; m < INODES; m++)
+      if (m != k && files[k].used && files[m].used && !files[k].there &&
+          files[k].there_safe && files[m].there && files[m].there_safe &&
+          strcmp(files[m].name, files[k].name) == 0)
+        files[k].there_safe = false;
+}
+
 void disk_crash(disk_keep keep, ml_rand *rand) {
   int64_t of_ten = ml_rand_between(rand, 1, 9);
 
-  for (int k = 0; k < INODES; k++) {
+  assert(disk_open_files() == 0);
+  disk.dead = false;
+  if (keep == DISK_ALL)
+    return;                    /* and what was not flushed still is not */
+  for (int k = 0; keep == DISK_SOME && k < INODES; k++) {
     inode *i = &files[k];
 
     if (!i->used)
       continue;
-    if (keep == DISK_ALL) {
-      grow(&i->safe, &i->safe_n, &i->safe_cap, i->now_n);
-      memcpy(i->safe, i->now, i->now_n);
-      i->safe_n = i->now_n;
+    keep_some(i, rand, of_ten);
+    if (i->there != i->there_safe && coin(rand, of_ten))
       i->there_safe = i->there;
-    } else if (keep == DISK_SOME) {
-      keep_some(i, rand, of_ten);
-      if (i->there != i->there_safe && coin(rand, of_ten))
-        i->there_safe = i->there;
-    }
   }
-  /* of two with one name the younger stays: it lies behind only when the
-  ** elder was unlinked, and then its own name is what was flushed last */
-  for (int k = 0; k < INODES; k++) {
-    inode *i = &files[k];
-
-    if (!i->used || i->open > 0)
-      continue;
-    if (!i->there && i->there_safe)
-      for (int m = 0; m < INODES; m++)
-        if (m != k && files[m].used && files[m].there_safe && files[m].there &&
-            strcmp(files[m].name, i->name) == 0)
-          i->there_safe = false;
-    if (!i->there_safe) {
-      inode_free(i);
-      continue;
-    }
-    changes_free(i);
-    i->there = true;
-    grow(&i->now, &i->now_n, &i->now_cap, i->safe_n);
-    memcpy(i->now, i->safe, i->safe_n);
-    i->now_n = i->safe_n;
-  }
-  disk.dead = false;
+  drop_elders();
+  for (int k = 0; k < INODES; k++)
+    if (files[k].used)
+      settle_inode(&files[k]);
 }
 
 void disk_heal(void) {
@@ -283,6 +327,8 @@ static void inode_copy(inode *to, const inode *from) {
   to->used = to->there = to->there_safe = true;
   memcpy(to->name, from->name, sizeof to->name);
   grow(&to->now, &to->now_n, &to->now_cap, from->now_n);
+  if (from->now_n == 0)
+    return;
   memcpy(to->now, from->now, from->now_n);
   grow(&to->safe, &to->safe_n, &to->safe_cap, from->now_n);
   memcpy(to->safe, from->now, from->now_n);
@@ -448,7 +494,7 @@ static int f_sync(sqlite3_file *f, int flags) {
     flush(i);
   } else if (fa == FATE_EIO) {
     for (change *c = i->first; c != NULL; c = c->next)
-      c->unsure = true;
+      c->unsure = c->data != NULL;         /* a length is kept apart */
   }
   return fa == FATE_DONE ? SQLITE_OK : SQLITE_IOERR_FSYNC;
 }

@@ -4,7 +4,8 @@
 ** What is written is seen at once and is durable only after a flush of its
 ** file.  A crash keeps what was flushed and, as asked, nothing more, a random
 ** part of the rest (512-byte pieces, so writes tear and change places), or
-** all of it (the program was killed, the machine went on).  A flush that
+** all of it (the program was killed, the machine went on; what was not flushed
+** can still be lost by a power cut later).  A flush that
 ** failed is never made good by a later one: what it should have written stays
 ** unsure.  Names are durable when the folder was flushed, which the first flush
 ** of a new file does.
