@@ -55,7 +55,22 @@ $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane
 bench: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/bench
 	@$(BUILD)/bench --build $(BUILD)
+
+# Longer than `make test`: the disk stopped at every operation, seeds, hostile
+# scripts and requests, fuzzing.
+CHECKS = check_crash check_sim check_sandbox check_http
+$(addprefix $(BUILD)/,check_crash check_sim): $(wildcard tests/sim/*.c)
+$(addprefix $(BUILD)/,$(CHECKS)): $(BUILD)/%: tests/%.c $(BUILD)/libmoonlane.a
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
+check-crash check-sandbox check-http: check-%: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/check_$*
+	@BUILD=$(BUILD) $(BUILD)/check_$*
+sim: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_sim
+	@$(BUILD)/check_sim --seeds $(or $(SEEDS),1000)
+fuzz:
+	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all setup test demo bench clean
+.PHONY: all setup test demo bench check-crash check-sandbox check-http sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,9 +29,11 @@
 #include "base/text.h"
 #include "net/loop.h"
 #include "run/library.h"
+#include "script/frame.h"
 #include "script/host.h"
 #include "script/jail.h"
 #include "script/template.h"
+#include "script/worker.h"
 
 #define LIAR "/liar"           /* the end of the path of the lying template */
 
@@ -291,32 +295,56 @@ static void a_reserve_is_for_the_others(void **state) {
   assert_int_equal(stats(b).waiting >= LOOPS, 1);
 }
 
-/* What was asked elsewhere is not run where it was first. */
-static void stolen_questions_run_once(void **state) {
-  enum { N = 60 };
-  static got g[N];
-  BENCH;
-  int64_t from, one, all;
-  int i;
+/* A worker answers what was asked elsewhere since without running it. */
+static void a_worker_skips_what_was_asked_elsewhere(void **state) {
+  int line[2], memory = memfd_create("page", 0), i, status, kind;
+  _Atomic uint64_t *page;
+  ml_buf out = {0}, in = {0};
+  ml_source src = {ML_STR("line"), ML_STR("6 * 7")};
+  ml_arena a = {0};
+  ml_answer r;
+  ml_str record;
+  pid_t pid;
 
-  begin(b, (ml_host_conf){.workers = 2, .steal_ms = 1});
-  ask(b, "grow", 0, 0, &g[0]);
-  turn_until(b, 1);
-  from = ml_clock_system()->mono_ms(ml_clock_system());
-  for (i = 0; i < 10; i++) {
-    ask(b, "grow", i, 0, &g[i]);
-    turn_until(b, 2 + i);
+  (void)state;
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, line), 0);
+  assert_int_equal(ftruncate(memory, ML_PAGE_BYTES), 0);
+  page = mmap(NULL, ML_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
+              0);
+  assert_true(page != MAP_FAILED);
+  page[1] = 2;                               /* the first two */
+  pid = fork();
+  if (pid == 0) {
+    close(line[0]);
+    _exit(ml_worker_main(line[1], memory, !ml_jail_supported(NULL)));
   }
-  one = (ml_clock_system()->mono_ms(ml_clock_system()) - from) / 10;
-  answers = 0;
-  from = ml_clock_system()->mono_ms(ml_clock_system());
-  for (i = 0; i < N; i++)
-    ask(b, "grow", i, 0, &g[i]);
-  turn_until(b, N);
-  all = ml_clock_system()->mono_ms(ml_clock_system()) - from;
-  for (i = 0; i < N; i++)
-    right(&g[i], "grow", i);
-  assert_true(all < 6 * (one + 10) * N);       /* else it ran them many times */
+  close(line[1]);
+  for (i = 1; i <= 3; i++)
+    ml_ask_pack(&out, &(ml_ask){.kind = ML_ASK_EVAL, .id = (uint64_t)i,
+                                .sources = &src, .source_count = 1});
+  assert_int_equal(write(line[0], out.p, out.len), out.len);
+  shutdown(line[0], SHUT_WR);
+  for (ssize_t n = 1; n > 0; in.len += n > 0 ? (size_t)n : 0)
+    n = read(line[0], ml_buf_room(&in, 4096), 4096);
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_int_equal(status, 0);
+  for (i = 1; i <= 3; i++) {
+    int64_t n = ml_frame_next(in.p, in.len, &kind, &record);
+
+    assert_true(n > 0);
+    assert_int_equal(ml_answer_unpack(&a, record, &r), ML_OK);
+    assert_int_equal(r.id, i);
+    assert_int_equal(r.end, i == 3 ? ML_END_RETURNED : ML_END_BROKE);
+    assert_true(ml_str_is(r.text, i == 3 ? "42" : "asked elsewhere"));
+    memmove(in.p, in.p + n, in.len - (size_t)n);
+    in.len -= (size_t)n;
+  }
+  close(line[0]);
+  close(memory);
+  munmap((void *)page, ML_PAGE_BYTES);
+  ml_buf_free(&out);
+  ml_buf_free(&in);
+  ml_arena_free(&a);
 }
 
 /* CPU time that a process has used. */
@@ -659,7 +687,7 @@ int main(int argc, char **argv) {
     T(many_questions), T(killed_workers_lose_nothing),
     T(a_loop_gets_the_verdict_of_the_count), T(three_hard_kills_are_the_limit),
     T(what_waits_behind_a_long_slice_goes_elsewhere),
-    T(a_reserve_is_for_the_others), T(stolen_questions_run_once),
+    T(a_reserve_is_for_the_others), T(a_worker_skips_what_was_asked_elsewhere),
     T(three_faults_are_the_limit), T(a_dead_template_is_replaced),
     T(fat_workers_are_recycled), T(bundles_are_known_or_not),
     T(more_bundles_than_a_worker_keeps), T(nothing_outlives_the_host),
