@@ -246,6 +246,14 @@ static void if_match_must_match(void **state) {
   kit_data(n, "{\"x\":\"w\",\"y\":\"v!\"}");
 }
 
+static const kit_came *earlier;              /* who is to be told first */
+
+static void told_second(void *arg, ml_rc rc, const ml_err *e, int status,
+                        const ml_buf *out, bool replayed) {
+  assert_int_equal(earlier->times, 1);
+  kit_came_in(arg, rc, e, status, out, replayed);
+}
+
 /* Two with the same If-Match in one turn: the second is judged against what
 ** is pending, and told only after that is on disk. */
 static void if_match_is_judged_against_what_is_pending(void **state) {
@@ -261,12 +269,35 @@ static void if_match_is_judged_against_what_is_pending(void **state) {
   x = kit_input(ML_EV_EDITED, n, "{\"x\":\"1\"}", &a);
   y = kit_input(ML_EV_EDITED, n, "{\"x\":\"2\"}", &b);
   x->if_seq = y->if_seq = (int64_t)seq;
+  earlier = &a;
+  y->done = told_second;
   ml_run_put(kit.run, x);
   ml_run_put(kit.run, y);
   kit_settle();
   assert_int_equal(a.rc, ML_OK);
   assert_int_equal(b.rc, ML_CONFLICT);
   kit_data(n, "{\"x\":\"1\",\"y\":\"v!\"}");
+}
+
+/* What a trigger starts and is refused is told why, as anybody is. */
+static void a_refused_start_of_a_trigger_says_why(void **state) {
+  kit_came c;
+  ml_input *in;
+
+  (void)state;
+  open_plain();
+  in = kit_start_input("plain", "{\"nofield\":1}", &c);
+  in->trigger = ML_STR("changed");
+  in->identity = ML_STR("42_1");
+  kit_put(in);
+  assert_int_equal(c.times, 1);
+  assert_int_equal(c.rc, ML_INVALID);
+  assert_non_null(strstr(c.e.text, "no field 'nofield'"));
+  in = kit_start_input("plain", "{\"x\":\"v\"}", &c);
+  in->trigger = ML_STR("changed");
+  in->identity = ML_STR("42_1");            /* nothing of it was kept */
+  kit_put(in);
+  assert_int_equal(c.rc, ML_OK);
 }
 
 /* ---- effects leave only after their commit ---- */
@@ -1146,6 +1177,7 @@ int main(void) {
     T(two_starts_of_one_key_at_once_are_one),
     T(a_key_also_guards_what_is_done_to_a_process), T(if_match_must_match),
     T(if_match_is_judged_against_what_is_pending),
+    T(a_refused_start_of_a_trigger_says_why),
     T(a_call_leaves_after_its_commit), T(a_batch_that_fails_lets_nothing_out),
     T(an_answer_that_cannot_be_kept_is_asked_again),
     T(a_stale_process_is_read_again),

@@ -79,8 +79,6 @@ typedef struct proc {
   entry *journal;
   size_t journal_count, journal_cap;
   ml_arena journal_arena;
-  uint32_t comment_last;
-  bool comment_known;
   size_t arena_packed;           /* size of its arena after the last packing */
 } proc;
 
@@ -90,7 +88,6 @@ typedef struct carried {
   int64_t n;
   load *load;
   size_t unit;
-  bool key_taken;
 } carried;
 
 typedef struct flight {          /* a batch on its way */
@@ -164,14 +161,13 @@ struct ml_run {
   int64_t next_due_ms;           /* earliest known; 0 none */
   int64_t looked_ms;             /* wall clock of the last pass */
   int64_t pause_ms;              /* after a failed batch: no pass before */
-  ml_made made;
   ml_run_stats stats;
   ml_run_done_fn *drained;
   void *drained_arg;
   ml_loop_timer *drain_timer;
 };
 
-/* proc.c */
+/* proc.c, load.c */
 proc *proc_find(ml_run *r, int64_t n);
 proc *proc_get(ml_run *r, int64_t n);        /* finds, or begins to load it */
 proc *proc_new(ml_run *r, int64_t n);        /* empty, in the table */
@@ -184,6 +180,7 @@ void proc_take(ml_run *r, proc *pr, ml_input *in);
 /* The same for an event from inside, without anyone to answer. */
 ml_rc proc_event(ml_run *r, proc *pr, ml_event *ev);
 void proc_free(proc *pr);
+void proc_unlink(ml_run *r, proc *pr);       /* out of the table */
 void procs_bury(ml_run *r);
 ml_rc proc_add_entry(ml_run *r, proc *pr, uint32_t act, const ml_entry *e,
                      bool store);

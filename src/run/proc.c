@@ -1,5 +1,5 @@
 /*
-** proc.c - processes in memory: found, loaded, advanced, let go.
+** proc.c - processes in memory: found, advanced, let go.
 */
 #include <string.h>
 
@@ -40,7 +40,7 @@ void proc_free(proc *pr) {
   ml_mem_free(pr);
 }
 
-static void unlink_proc(ml_run *r, proc *pr) {
+void proc_unlink(ml_run *r, proc *pr) {
   proc **at = &r->table[slot(pr->n)];
 
   while (*at != pr)
@@ -77,7 +77,7 @@ void proc_rest(ml_run *r, proc *pr) {
     return;
   if (pr->p->seq > 0 && pr->p->status != ML_OPEN && pr->p->out_count > 0)
     return;
-  unlink_proc(r, pr);
+  proc_unlink(r, pr);
   proc_free(pr);
 }
 
@@ -102,7 +102,7 @@ void proc_drop(ml_run *r, proc *pr, ml_rc rc) {
   if (pr->gone)
     return;
   pr->gone = true;
-  unlink_proc(r, pr);
+  proc_unlink(r, pr);
   ml_err_set(&e, rc, "", rc == ML_NOT_FOUND
              ? "there is no such process"
              : "the process could not be read or written (%s)", ml_rc_name(rc));
@@ -119,196 +119,6 @@ void proc_drop(ml_run *r, proc *pr, ml_rc rc) {
   pr->next_grave = r->grave;
   r->grave = pr;
   flush_soon(r);
-}
-
-/* ---- loading ---- */
-
-typedef struct loading {
-  ml_run *r;
-  proc *pr;
-  ml_arena arena;
-  ml_row_process row;
-  ml_row_journal *journal;
-  size_t journal_count;
-  uint32_t comment_last;
-  bool second;
-  ml_rc rc;
-} loading;
-
-static void load_work(void *arg, ml_read *rd) {
-  loading *l = arg;
-
-  if (l->second)
-    l->rc = ml_read_journal(rd, &l->arena, l->pr->n, 0, &l->journal,
-                            &l->journal_count);
-  else
-    l->rc = ml_read_process(rd, &l->arena, l->pr->n, &l->row);
-}
-
-/* The row as a process; NULL with *rc. */
-static ml_process *from_row(const ml_flow *f, const ml_row_process *row,
-                            ml_rc *rc) {
-  ml_process *p = ml_process_new(f);
-  bool ok = true;
-
-  *rc = ML_NOMEM;
-  if (p == NULL)
-    return NULL;
-  p->n = row->n;
-  memcpy(p->id, row->id, sizeof p->id);
-  p->bundle = row->bundle;
-  p->flow_index = row->flow_index;
-  p->status = row->status;
-  p->run = row->run;
-  p->seq = row->seq;
-  p->created_ms = row->created_ms;
-  p->updated_ms = row->updated_ms;
-  p->completed_ms = row->completed_ms;
-  p->cancelled_ms = row->cancelled_ms;
-  p->next_action_ms = row->next_action_ms;
-  p->first_assigned_ms = row->first_assigned_ms;
-  p->last_assigned_ms = row->last_assigned_ms;
-  p->deleted = row->deleted;
-  p->parent_n = row->parent_n;
-  p->subject = ml_process_text(p, row->subject, &ok);
-  p->state = ml_process_text(p, row->state, &ok);
-  p->assigned_to = ml_process_text(p, row->assigned_to, &ok);
-  p->first_assigned_to = ml_process_text(p, row->first_assigned_to, &ok);
-  p->created_by = ml_process_text(p, row->created_by, &ok);
-  if (ok)
-    *rc = ml_process_unpack(p, f, row->rest);
-  if (ok && *rc == ML_OK)
-    *rc = ml_process_unpack_data(p, f, row->data);
-  if (*rc == ML_OK)
-    return p;
-  ml_process_free(p);
-  return NULL;
-}
-
-ml_process *ml_run_process_of(const ml_run *r, const ml_row_process *row,
-                              ml_rc *rc) {
-  const ml_flow *f = ml_run_flow(r, row->bundle, row->flow_index);
-
-  if (f == NULL) {
-    *rc = ML_NOT_FOUND;
-    return NULL;
-  }
-  return from_row(f, row, rc);
-}
-
-/* Are there scripts under way here, whose journals we need? */
-static bool has_scripts(const proc *pr) {
-  for (uint32_t i = 0; i < pr->p->act_count; i++) {
-    const ml_act *a = &pr->p->acts[i];
-
-    if (!a->aside && a->status != ML_ACT_SUCCESS &&
-        pr->f->activities[a->def].kind == ML_AK_AUTO)
-      return true;
-  }
-  return false;
-}
-
-static ml_rc keep_journal(ml_run *r, proc *pr, const loading *l) {
-  for (size_t i = 0; i < l->journal_count; i++) {
-    const ml_row_journal *j = &l->journal[i];
-    ml_entry e = {j->call, j->kind, {0}, j->answer};
-    ml_rc rc;
-
-    if (ml_process_act(pr->p, j->act) == NULL)
-      continue;
-    memcpy(e.hash, j->hash, sizeof e.hash);
-    rc = proc_add_entry(r, pr, j->act, &e, false);
-    if (rc != ML_OK)
-      return rc;
-  }
-  return ML_OK;
-}
-
-void proc_take_waiting(ml_run *r, proc *pr) {
-  while (pr->first != NULL && !pr->gone && pr->reads == 0) {
-    ml_input *in = pr->first;
-
-    pr->first = in->next;
-    if (pr->first == NULL)
-      pr->end = &pr->first;
-    in->next = NULL;
-    proc_take(r, pr, in);
-  }
-}
-
-static void load_done(void *arg) {
-  loading *l = arg;
-  ml_run *r = l->r;
-  proc *pr = l->pr;
-
-  pr->reads--;
-  if (pr->gone)
-    goto end;
-  if (!l->second && l->rc == ML_OK) {
-    pr->b = bundle_no(r, l->row.bundle);
-    pr->f = ml_run_flow(r, l->row.bundle, l->row.flow_index);
-    if (pr->f == NULL)
-      l->rc = ML_CORRUPT;
-    else
-      pr->p = from_row(pr->f, &l->row, &l->rc);
-    if (pr->p != NULL) {
-      pr->seq_sent = pr->p->seq;
-      pr->arena_packed = pr->p->arena.total;
-      r->stats.loaded++;
-      if (has_scripts(pr)) {
-        l->second = true;
-        ml_arena_free(&l->arena);
-        pr->reads++;
-        if (ml_run_read(r, load_work, load_done, l) == ML_OK)
-          return;
-        pr->reads--;
-        l->rc = ML_NOMEM;
-      }
-    }
-  } else if (l->second && l->rc == ML_OK) {
-    l->rc = keep_journal(r, pr, l);
-  }
-  if (l->rc != ML_OK) {
-    proc_drop(r, pr, l->rc);
-  } else {
-    if (ml_process_in_flight(pr->p)) {      /* elsewhere, before a restart */
-      ml_event ev = {.kind = ML_EV_RECOVERED};
-
-      proc_event(r, pr, &ev);
-    }
-    proc_take_waiting(r, pr);
-    proc_rest(r, pr);
-  }
-end:
-  ml_arena_free(&l->arena);
-  ml_mem_free(l);
-}
-
-proc *proc_get(ml_run *r, int64_t n) {
-  proc *pr = proc_find(r, n);
-  loading *l;
-
-  if (pr != NULL)
-    return pr;
-  pr = proc_new(r, n);
-  l = ml_mem_zero(sizeof *l);
-  if (pr == NULL || l == NULL)
-    goto nomem;
-  l->r = r;
-  l->pr = pr;
-  pr->reads++;
-  if (ml_run_read(r, load_work, load_done, l) != ML_OK) {
-    pr->reads--;
-    goto nomem;
-  }
-  return pr;
-nomem:
-  ml_mem_free(l);
-  if (pr != NULL) {
-    unlink_proc(r, pr);
-    proc_free(pr);
-  }
-  return NULL;
 }
 
 void proc_queue(ml_run *r, proc *pr, ml_input *in) {
@@ -611,83 +421,90 @@ static bool is_incident(const ml_process *p) {
   return p->run == ML_RUN_ERROR || p->run == ML_RUN_FAILURE;
 }
 
-/* made lives on the stack of each call: dispatching may end a slice at once
-** only through the loop, never inside, but answers render from it. */
+static void out_of_memory(ml_run *r, proc *pr, ml_input *in) {
+  ml_err e = {0};
+
+  if (in != NULL) {
+    ml_err_set(&e, ML_NOMEM, "", "memory is short; nothing was changed");
+    input_answer(r, in, ML_NOMEM, &e);
+  }
+  proc_drop(r, pr, ML_NOMEM);
+}
+
+/* The input is told when what it rests on is on disk.  false: no memory. */
+static bool answer_later(ml_run *r, proc *pr, ml_input *in) {
+  load *l = load_of(pr);
+
+  if (l == NULL)
+    return false;
+  *l->answers_end = in;
+  l->answers_end = &in->next;
+  in->next = NULL;
+  mark_dirty(r, pr);
+  return true;
+}
+
+/* A refusal rests on what is pending: it waits for that commit too.  A process
+** that never began has nothing pending. */
+static void refuse(ml_run *r, proc *pr, ml_input *in, ml_rc rc,
+                   const ml_err *e) {
+  bool pending = pr->p->seq > 0 && (pr->load != NULL || pr->flying > 0);
+
+  r->stats.refused++;
+  if (!pending) {
+    input_answer(r, in, rc, e);
+    return;
+  }
+  in->refusal = *e;
+  in->refusal.rc = rc;
+  if (!answer_later(r, pr, in))
+    out_of_memory(r, pr, in);
+}
+
+/* Count what the event changed, and let the input write its answer. */
+static ml_rc taken(ml_run *r, const proc *pr, ml_input *in, const ml_made *made,
+                   bool was_incident, bool was_open) {
+  if (is_incident(pr->p) && !was_incident)
+    r->stats.incidents++;
+  if (was_open && pr->p->status == ML_COMPLETED)
+    r->stats.completed++;
+  if (in == NULL || in->render == NULL)
+    return ML_OK;
+  in->status = in->render(in->arg, pr->p, pr->f, made, &in->out);
+  return in->out.bad ? ML_NOMEM : ML_OK;
+}
+
+/* made is of this call alone: dispatching may lead here again. */
 static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
   ml_made made = {0};
   ml_err e = {0};
-  bool was = is_incident(pr->p), open = pr->p->status == ML_OPEN;
+  bool incident = is_incident(pr->p), open = pr->p->status == ML_OPEN;
   ml_rc rc;
 
   r->stats.inputs++;
   rc = apply(r, pr, ev, &made, &e);
-  if (rc == ML_OK) {
-    if (is_incident(pr->p) && !was)
-      r->stats.incidents++;
-    if (open && pr->p->status == ML_COMPLETED)
-      r->stats.completed++;
-    if (in != NULL && in->render != NULL) {
-      in->status = in->render(in->arg, pr->p, pr->f, &made, &in->out);
-      if (in->out.bad)
-        rc = ML_NOMEM;
-    }
+  if (rc == ML_OK)
+    rc = taken(r, pr, in, &made, incident, open);
+  if (rc == ML_OK && in != NULL) {
+    if (!answer_later(r, pr, in))
+      rc = ML_NOMEM;
+    else if (in->has_key)
+      keep_key(r, pr->load, in);
   }
   if (rc == ML_NOMEM) {
-    ml_made_free(&made);
-    if (in != NULL) {
-      ml_err_set(&e, ML_NOMEM, "", "memory is short; nothing was changed");
-      input_answer(r, in, rc, &e);
-    }
-    proc_drop(r, pr, ML_NOMEM);
-    return rc;
+    out_of_memory(r, pr, in);
+  } else if (rc != ML_OK) {
+    if (in != NULL)
+      refuse(r, pr, in, rc, &e);
+    else
+      r->stats.refused++;
+  } else {
+    dispatch(r, pr, &made);
+    if (!pr->gone)
+      repack(pr);
   }
-  if (rc != ML_OK) {
-    r->stats.refused++;
-    if (in != NULL) {
-      load *l = pr->load;
-
-      /* a refusal rests on what is pending: it waits for that commit too */
-      if (l != NULL || pr->flying > 0) {
-        l = load_of(pr);
-        in->refusal = e;
-        in->refusal.rc = rc;
-        if (l != NULL) {
-          *l->answers_end = in;
-          l->answers_end = &in->next;
-          in->next = NULL;
-          mark_dirty(r, pr);
-        } else {
-          input_answer(r, in, rc, &e);
-        }
-      } else {
-        input_answer(r, in, rc, &e);
-      }
-    }
-    ml_made_free(&made);
-    return rc;
-  }
-  if (in != NULL) {
-    load *l = load_of(pr);
-
-    if (l == NULL) {
-      ml_made_free(&made);
-      ml_err_set(&e, ML_NOMEM, "", "memory is short; nothing was changed");
-      input_answer(r, in, ML_NOMEM, &e);
-      proc_drop(r, pr, ML_NOMEM);
-      return ML_NOMEM;
-    }
-    *l->answers_end = in;
-    l->answers_end = &in->next;
-    in->next = NULL;
-    if (in->has_key)
-      keep_key(r, l, in);
-    mark_dirty(r, pr);
-  }
-  dispatch(r, pr, &made);
   ml_made_free(&made);
-  if (!pr->gone)
-    repack(pr);
-  return ML_OK;
+  return rc;
 }
 
 ml_rc proc_event(ml_run *r, proc *pr, ml_event *ev) {
@@ -707,7 +524,7 @@ void proc_take(ml_run *r, proc *pr, ml_input *in) {
   if (in->if_seq >= 0 && (uint64_t)in->if_seq != pr->p->seq) {
     ml_err_set(&e, ML_CONFLICT, "", "the process has changed since: it is at "
                "\"%llu\" now", (unsigned long long)pr->p->seq);
-    input_answer(r, in, ML_CONFLICT, &e);
+    refuse(r, pr, in, ML_CONFLICT, &e);
     return;
   }
   run_event(r, pr, &in->ev, in);

@@ -90,7 +90,6 @@ void ml_run_free(ml_run *r) {
   ml_buf_free(&r->broken);
   ml_loop_timer_free(r->timer);
   ml_loop_timer_free(r->drain_timer);
-  ml_made_free(&r->made);
   ml_mem_free(r);
 }
 

@@ -161,7 +161,6 @@ static proc *make(ml_run *r, const ml_workflow *wf, const ml_input *in,
   pr->f = wf->flow;
   pr->b = b;
   pr->fresh = true;
-  pr->comment_known = true;
   if (!ok) {
     proc_drop(r, pr, ML_NOMEM);
     ml_err_set(e, ML_NOMEM, "", "memory is short");
