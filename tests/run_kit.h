@@ -69,7 +69,7 @@ static struct {
 
 /* ---- the network ---- */
 
-static ml_rc kit_send(ml_http *h, const ml_http_call *call, ml_http_fn *fn,
+static inline ml_rc kit_send(ml_http *h, const ml_http_call *call, ml_http_fn *fn,
                       void *arg, uint64_t *id, ml_err *e) {
   kit_call *c = &kit.calls[kit.call_count];
 
@@ -95,13 +95,13 @@ static ml_rc kit_send(ml_http *h, const ml_http_call *call, ml_http_fn *fn,
   return ML_OK;
 }
 
-static void kit_cancel(ml_http *h, uint64_t id) {
+static inline void kit_cancel(ml_http *h, uint64_t id) {
   (void)h;
   (void)id;
 }
 
 /* "200 {...}"; "lost": no answer came. */
-static void kit_answer(kit_call *c, const char *text) {
+static inline void kit_answer(kit_call *c, const char *text) {
   ml_http_header json = {ML_STR("Content-Type"), ML_STR("application/json")};
   ml_http_answer a = {.end = ML_HTTP_COMPLETE, .status = atoi(text),
                       .headers = &json, .header_count = 1,
@@ -116,7 +116,7 @@ static void kit_answer(kit_call *c, const char *text) {
 
 /* ---- moving ---- */
 
-static bool kit_turn(void) {
+static inline bool kit_turn(void) {
   size_t n = ml_script_inline_turn(kit.script);
 
   for (size_t i = 0; kit.answer != NULL && i < kit.call_count; i++)
@@ -129,7 +129,7 @@ static bool kit_turn(void) {
   return n > 0;
 }
 
-static size_t kit_open_calls(void) {
+static inline size_t kit_open_calls(void) {
   size_t n = 0;
 
   for (size_t i = 0; i < kit.call_count; i++)
@@ -138,7 +138,7 @@ static size_t kit_open_calls(void) {
 }
 
 /* Until nothing moves: at rest, or waiting for a call that is held. */
-static void kit_settle(void) {
+static inline void kit_settle(void) {
   int quiet = 0;
 
   for (int i = 0; i < KIT_TURNS && quiet < 8; i++) {
@@ -152,7 +152,7 @@ static void kit_settle(void) {
   assert_int_equal(quiet, 8);
 }
 
-static void kit_pass(int64_t ms) {
+static inline void kit_pass(int64_t ms) {
   int64_t until = kit.clock.wall + ms, due;
 
   kit_settle();
@@ -172,7 +172,7 @@ static void kit_pass(int64_t ms) {
 
 /* ---- an engine ---- */
 
-static void kit_done(void *arg, ml_rc rc, const ml_err *e) {
+static inline void kit_done(void *arg, ml_rc rc, const ml_err *e) {
   kit_came *c = arg;
 
   c->times++;
@@ -181,13 +181,13 @@ static void kit_done(void *arg, ml_rc rc, const ml_err *e) {
     c->e = *e;
 }
 
-static void kit_stopped(void *arg, ml_rc rc, const char *why) {
+static inline void kit_stopped(void *arg, ml_rc rc, const char *why) {
   (void)arg;
   (void)why;
   kit.stopped = rc;
 }
 
-static void kit_begin(void) {
+static inline void kit_begin(void) {
   ml_store_conf store = {.path = kit.memory ? ":memory:" : kit.db,
                          .vfs = kit.vfs, .threaded = kit.threaded,
                          .clock = &kit.clock.base};
@@ -222,7 +222,7 @@ static void kit_begin(void) {
 
 /* As a power cut: calls under way are never answered (what the run kept of
 ** one goes with its memory). */
-static void kit_crash(void) {
+static inline void kit_crash(void) {
   for (size_t i = 0; i < kit.call_count; i++)
     if (!kit.calls[i].answered)
       ml_mem_free(kit.calls[i].arg);
@@ -237,14 +237,14 @@ static void kit_crash(void) {
   kit.loop = NULL;
 }
 
-static void kit_fault(void *arg, const char *at, const char *text) {
+static inline void kit_fault(void *arg, const char *at, const char *text) {
   size_t n = strlen(kit.faults);
 
   (void)arg;
   snprintf(kit.faults + n, sizeof kit.faults - n, "%s: %s\n", at, text);
 }
 
-static void kit_write(const char *folder, const char *file, const char *text) {
+static inline void kit_write(const char *folder, const char *file, const char *text) {
   char path[600];
   FILE *f;
 
@@ -257,7 +257,7 @@ static void kit_write(const char *folder, const char *file, const char *text) {
   assert_int_equal(fclose(f), 0);
 }
 
-static ml_rc kit_load(void) {
+static inline ml_rc kit_load(void) {
   kit_came c = {0};
 
   kit.faults[0] = '\0';
@@ -268,7 +268,7 @@ static ml_rc kit_load(void) {
 }
 
 /* A folder with that workflow.lua, in force. */
-static void kit_flow(const char *folder, const char *text) {
+static inline void kit_flow(const char *folder, const char *text) {
   kit_write(folder, "workflow.lua", text);
   if (kit_load() != ML_OK)
     fail_msg("%s", kit.faults);
@@ -276,7 +276,7 @@ static void kit_flow(const char *folder, const char *text) {
 
 /* ---- inputs ---- */
 
-static void kit_came_in(void *arg, ml_rc rc, const ml_err *e, int status,
+static inline void kit_came_in(void *arg, ml_rc rc, const ml_err *e, int status,
                         const ml_buf *out, bool replayed) {
   kit_came *c = arg;
 
@@ -290,7 +290,7 @@ static void kit_came_in(void *arg, ml_rc rc, const ml_err *e, int status,
     snprintf(c->text, sizeof c->text, "%.*s", (int)out->len, out->p);
 }
 
-static int kit_render_id(void *arg, const ml_process *p, const ml_flow *f,
+static inline int kit_render_id(void *arg, const ml_process *p, const ml_flow *f,
                          const ml_made *made, ml_buf *out) {
   char id[ML_ID_MAX];
 
@@ -302,7 +302,7 @@ static int kit_render_id(void *arg, const ml_process *p, const ml_flow *f,
   return 201;
 }
 
-static ml_json *kit_json(ml_arena *a, const char *text) {
+static inline ml_json *kit_json(ml_arena *a, const char *text) {
   ml_json *v = NULL;
 
   assert_int_equal(ml_json_parse(a, text, strlen(text), NULL, &v, NULL), ML_OK);
@@ -310,7 +310,7 @@ static ml_json *kit_json(ml_arena *a, const char *text) {
 }
 
 /* An input; `data` is JSON or NULL. */
-static ml_input *kit_input(ml_event_kind kind, int64_t n, const char *data,
+static inline ml_input *kit_input(ml_event_kind kind, int64_t n, const char *data,
                            kit_came *c) {
   ml_input *in = ml_input_new();
 
@@ -327,12 +327,12 @@ static ml_input *kit_input(ml_event_kind kind, int64_t n, const char *data,
   return in;
 }
 
-static void kit_put(ml_input *in) {
+static inline void kit_put(ml_input *in) {
   ml_run_put(kit.run, in);
   kit_settle();
 }
 
-static ml_input *kit_start_input(const char *workflow, const char *data,
+static inline ml_input *kit_start_input(const char *workflow, const char *data,
                                  kit_came *c) {
   ml_input *in = kit_input(ML_EV_STARTED, 0, data, c);
 
@@ -341,14 +341,14 @@ static ml_input *kit_start_input(const char *workflow, const char *data,
   return in;
 }
 
-static void kit_key(ml_input *in, uint8_t key, uint8_t body) {
+static inline void kit_key(ml_input *in, uint8_t key, uint8_t body) {
   in->has_key = true;
   memset(in->key, key, sizeof in->key);
   memset(in->body_hash, body, sizeof in->body_hash);
 }
 
 /* Start one; its number. */
-static int64_t kit_start(const char *workflow, const char *data) {
+static inline int64_t kit_start(const char *workflow, const char *data) {
   kit_came c;
   uint8_t id[16];
   uint32_t no;
@@ -376,7 +376,7 @@ typedef struct kit_look {
   size_t setting_count;
 } kit_look;
 
-static void kit_look_work(void *arg, ml_read *rd) {
+static inline void kit_look_work(void *arg, ml_read *rd) {
   kit_look *l = arg;
   ml_find_process f = {.status = -1, .run = -1, .limit = 1000};
   ml_rc rc = ML_OK;
@@ -397,10 +397,10 @@ static void kit_look_work(void *arg, ml_read *rd) {
   l->rc = rc;
 }
 
-static void kit_look_done(void *arg) { (void)arg; }
+static inline void kit_look_done(void *arg) { (void)arg; }
 
 /* What is on disk, now. */
-static kit_look kit_see(int64_t n) {
+static inline kit_look kit_see(int64_t n) {
   kit_look l = {.n = n, .rc = ML_IO};
 
   assert_int_equal(ml_store_read(kit.store, kit_look_work, kit_look_done, &l),
@@ -412,7 +412,7 @@ static kit_look kit_see(int64_t n) {
   return l;
 }
 
-static size_t kit_told(const kit_look *l, ml_told told, const char *text) {
+static inline size_t kit_told(const kit_look *l, ml_told told, const char *text) {
   size_t n = 0;
 
   for (size_t i = 0; i < l->history_count; i++)
@@ -421,7 +421,7 @@ static size_t kit_told(const kit_look *l, ml_told told, const char *text) {
   return n;
 }
 
-static void kit_is(int64_t n, ml_status status, ml_runs run) {
+static inline void kit_is(int64_t n, ml_status status, ml_runs run) {
   kit_look l = kit_see(n);
 
   assert_int_equal(l.rc, ML_OK);
@@ -438,7 +438,7 @@ static void kit_is(int64_t n, ml_status status, ml_runs run) {
 }
 
 /* Its data on disk is that JSON. */
-static void kit_data(int64_t n, const char *json) {
+static inline void kit_data(int64_t n, const char *json) {
   kit_look l = kit_see(n);
   ml_json *have = NULL;
 
@@ -450,7 +450,7 @@ static void kit_data(int64_t n, const char *json) {
 }
 
 /* Do the open task of that label, as an operator. */
-static kit_came kit_complete(int64_t n, const char *label, const char *outcome,
+static inline kit_came kit_complete(int64_t n, const char *label, const char *outcome,
                              const char *data) {
   kit_look l = kit_see(n);
   kit_came c;
@@ -470,7 +470,7 @@ static kit_came kit_complete(int64_t n, const char *label, const char *outcome,
   return c;
 }
 
-static void kit_signal(int64_t n, const char *name, const char *data) {
+static inline void kit_signal(int64_t n, const char *name, const char *data) {
   kit_came c;
   ml_input *in = kit_input(ML_EV_SIGNALLED, n, data, &c);
 
@@ -487,7 +487,7 @@ typedef struct kit_joining {
   uint32_t lane;
 } kit_joining;
 
-static void kit_fill_person(void *arg, ml_batch *b) {
+static inline void kit_fill_person(void *arg, ml_batch *b) {
   const kit_joining *j = arg;
   ml_row_user user = {ML_STR("ann"), ML_STR("ann"), ML_NOSTR, true};
   ml_row_member member = {j->lane, ML_STR("ann")};
@@ -496,7 +496,7 @@ static void kit_fill_person(void *arg, ml_batch *b) {
   ml_batch_member(b, &member, true);
 }
 
-static void kit_join(const char *workflow, const char *lane) {
+static inline void kit_join(const char *workflow, const char *lane) {
   kit_joining j = {{0}, ml_run_lane_no(kit.run, ml_str_of(workflow),
                                        ml_str_of(lane))};
 
@@ -507,7 +507,7 @@ static void kit_join(const char *workflow, const char *lane) {
   assert_int_equal(j.came.rc, ML_OK);
 }
 
-static ml_rc kit_set(const char *workflow, const char *key, const char *json) {
+static inline ml_rc kit_set(const char *workflow, const char *key, const char *json) {
   kit_came c = {0};
 
   ml_run_set_setting(kit.run, ml_str_of(workflow), ml_str_of(key),
@@ -520,7 +520,7 @@ static ml_rc kit_set(const char *workflow, const char *key, const char *json) {
 
 /* ---- one test ---- */
 
-static int kit_setup(void **state) {
+static inline int kit_setup(void **state) {
   const char *tmp = getenv("TMPDIR");
 
   (void)state;
@@ -537,7 +537,7 @@ static int kit_setup(void **state) {
   return mkdir(kit.flows, 0700);
 }
 
-static int kit_teardown(void **state) {
+static inline int kit_teardown(void **state) {
   char command[300];
 
   (void)state;

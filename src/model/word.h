@@ -39,6 +39,10 @@ typedef enum ml_callk { ML_CALL_GET, ML_CALL_HEAD, ML_CALL_POST, ML_CALL_PUT,
                         ML_CALL_OP /* test.lua: what a `w:` call asks */,
                         ML_CALL_COUNT } ml_callk;
 
+/* Who sends a message of the outbox. */
+typedef enum ml_postk { ML_POST_MAIL, ML_POST_HOOK, ML_POST_PARTNER,
+                        ML_POST_KINDS } ml_postk;
+
 /* Types of fields and settings. */
 typedef enum ml_ftype {
   ML_F_STRING,      /* one line, at most 64 KiB */
@@ -86,6 +90,7 @@ const char *ml_wait_name(ml_wait v);           /* "task" */
 const char *ml_callk_name(ml_callk v);         /* "put" */
 const char *ml_ftype_name(ml_ftype v);         /* "string" */
 const char *ml_told_name(ml_told v);           /* "started" */
+const char *ml_postk_name(ml_postk v);         /* "mail" */
 bool ml_status_of(ml_str s, ml_status *v);
 bool ml_runs_of(ml_str s, ml_runs *v);
 bool ml_callk_of(ml_str s, ml_callk *v);

@@ -54,6 +54,7 @@ void load_free(load *l) {
   ml_mem_free(l->mails);
   ml_mem_free(l->mail_drops);
   ml_mem_free(l->comments);
+  ml_mem_free(l->posts);
   ml_mem_free(l->effects);
   ml_mem_free(l->keys);
   ml_arena_free(&l->arena);
@@ -181,6 +182,22 @@ static bool comment_row(proc *pr, load *l, const ml_record *rec,
   return true;
 }
 
+bool load_post(load *l, const ml_row_post *row) {
+  ml_row_post *p = list_room(l->posts, l->post_count, &l->post_cap, sizeof *p);
+
+  if (p == NULL) {
+    l->starved = true;
+    return false;
+  }
+  l->posts = p;
+  p += l->post_count++;
+  *p = *row;
+  p->queue = arena_str(&l->arena, row->queue, &l->starved);
+  p->key = arena_str(&l->arena, row->key, &l->starved);
+  p->body = arena_str(&l->arena, row->body, &l->starved);
+  return !l->starved;
+}
+
 void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
   load *l = load_of(pr);
   uint64_t seq = pr->p->seq - m->record_count;
@@ -277,6 +294,8 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
     ml_batch_mail_drop(b, pr->n, l->mail_drops[i]);
   for (size_t i = 0; i < l->comment_count; i++)
     ml_batch_comment(b, &l->comments[i]);
+  for (size_t i = 0; i < l->post_count; i++)
+    ml_batch_post(b, &l->posts[i]);
   if (l->identity.p != NULL)
     ml_batch_occurrence(b, pr->f->name, ML_STR(""), l->identity,
                         pr->p->created_ms, pr->n);
@@ -496,6 +515,8 @@ static void landed(void *arg, ml_batch *b, ml_rc rc) {
     ml_mem_free(c);
   }
   end_writes(r, b, fl->writes, rc);
+  if (rc == ML_OK && ml_batch_posts(b) > 0)
+    outbox_kick(r);
   ml_batch_free(b);
   ml_mem_free(fl);
   if (r->dirty != NULL || r->writing != NULL || r->grave != NULL)

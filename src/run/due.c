@@ -23,12 +23,10 @@ typedef struct pass {
 
 static void arm(ml_run *r) {
   int64_t now = now_wall(r), wait = LOOK_MS_MAX;
-  int64_t due = triggers_due(r, 0);
+  int64_t due = ml_run_next_due(r);
 
-  if (due > 0 && (r->next_due_ms == 0 || due < r->next_due_ms))
+  if (due > 0)
     wait = due - now;
-  else if (r->next_due_ms > 0)
-    wait = r->next_due_ms - now;
   if (wait > LOOK_MS_MAX)
     wait = LOOK_MS_MAX;
   if (wait < LOOK_MS_MIN)
@@ -36,11 +34,15 @@ static void arm(ml_run *r) {
   ml_loop_timer_set(r->timer, wait);
 }
 
+void due_arm(ml_run *r) {
+  if (r->begun && !r->scanning)
+    arm(r);
+}
+
 void due_at(ml_run *r, int64_t ms) {
   if (r->next_due_ms == 0 || ms < r->next_due_ms) {
     r->next_due_ms = ms;
-    if (r->begun && !r->scanning)
-      arm(r);
+    due_arm(r);
   }
 }
 
@@ -138,6 +140,7 @@ void due_look(ml_run *r) {
     return;
   }
   triggers_due(r, now);
+  outbox_due(r, now);
   if (r->scanning)
     return;
   if (r->first_scan || (r->next_due_ms > 0 && r->next_due_ms <= now) ||

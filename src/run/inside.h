@@ -51,6 +51,7 @@ typedef struct load {
   ml_row_mail *mails;       size_t mail_count, mail_cap;
   uint32_t *mail_drops;     size_t mail_drop_count, mail_drop_cap;
   ml_row_comment *comments; size_t comment_count, comment_cap;
+  ml_row_post *posts;       size_t post_count, post_cap;
   ml_effect *effects;       size_t effect_count, effect_cap;   /* outside */
   ml_input *answers, **answers_end;     /* inputs to be told */
   struct keyed *keys;       size_t key_count, key_cap;
@@ -134,6 +135,26 @@ typedef struct people {          /* the small tables, as last read */
   ml_row_setting *settings; size_t setting_count;
 } people;
 
+/* ---- outbox.c: messages to the outside ---- */
+
+typedef struct post post;        /* one under way */
+
+/* Send the head of a queue; end it once with outbox_end() or outbox_again(),
+** later or at once. */
+typedef struct outbox_kind {
+  void (*send)(post *p);
+  uint32_t attempts_max;         /* then it is set aside; 0: never */
+  int64_t cap_ms;                /* longest wait between two attempts */
+} outbox_kind;
+
+typedef struct outbox {
+  outbox_kind kinds[ML_POST_KINDS];
+  post *open;
+  size_t open_count;
+  int64_t due_ms;                /* next look; 0 none */
+  bool reading, again;
+} outbox;
+
 enum { TABLE_SIZE = 4096 };
 
 struct ml_run {
@@ -150,6 +171,7 @@ struct ml_run {
   ml_workflow *workflows; size_t workflow_count;
   ml_arena names;                /* texts of workflows, kept for good */
   people people;
+  outbox outbox;
   trigger *triggers;
   ml_row_trigger *trigger_rows; size_t trigger_row_count;
   ml_arena trigger_arena;
@@ -222,7 +244,24 @@ ml_str call_answer(ml_run *r, ml_arena *a, const ml_flow *f,
                    const ml_http_answer *answer, taking take, bool *not_yet,
                    ml_str *why, int64_t *after_ms);
 
+/* outbox.c */
+void outbox_sender(ml_run *r, ml_postk kind, const outbox_kind *k);
+const ml_row_post *outbox_row(const post *p);
+ml_run *outbox_run(const post *p);
+void outbox_end(post *p, ml_post_end end, const char *why);
+/* Not yet: full jitter up to the kind's cap, after_ms (Retry-After) at least; set
+** aside when its attempts are used up. */
+void outbox_again(post *p, const char *why, int64_t after_ms);
+void outbox_kick(ml_run *r);                 /* heads may be due: look */
+void outbox_at(ml_run *r, int64_t ms);       /* look then */
+int64_t outbox_due(ml_run *r, int64_t now_ms);   /* as triggers_due() */
+void outbox_free(ml_run *r);
+/* A message that goes with a proc's next commit; texts are copied.  false: out
+** of memory, and the load says so. */
+bool load_post(load *l, const ml_row_post *row);
+
 /* due.c */
+void due_arm(ml_run *r);
 void due_begin(ml_run *r);
 void due_at(ml_run *r, int64_t ms);          /* something becomes due then */
 void due_look(ml_run *r);

@@ -81,6 +81,7 @@ void ml_run_free(ml_run *r) {
     ml_mem_free(w);
   }
   triggers_free(r);
+  outbox_free(r);
   for (size_t i = 0; i < r->bundle_count; i++)
     bundle_free(r->bundles[i]);
   ml_mem_free(r->bundles);
@@ -171,8 +172,10 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
   else
     triggers_swap(r);
   r->begun = rc == ML_OK;
-  if (r->begun)
+  if (r->begun) {
     due_look(r);
+    outbox_kick(r);
+  }
   begin_end(b, &e);
 }
 
@@ -226,6 +229,8 @@ int64_t ml_run_next_due(const ml_run *r) {
 
   if (r->next_due_ms > 0 && (due == 0 || r->next_due_ms < due))
     due = r->next_due_ms;
+  if (r->outbox.due_ms > 0 && (due == 0 || r->outbox.due_ms < due))
+    due = r->outbox.due_ms;
   return due;
 }
 

@@ -3,7 +3,7 @@
 **
 ** Version N is what ml_migrations[0..N-1] make, one after the other, each in
 ** one transaction that also sets user_version.  A released text is never
-** changed; a change is a new one.  An older program refuses a newer store, and
+** changed; a change is a new one, in a file of its own (schema_<concept>.c).  An older program refuses a newer store, and
 ** the way back is the copy made before the first step.
 **
 ** Two kinds of tables.  Those with one row or more a process are keyed by its
@@ -237,6 +237,7 @@ static const char version_1[] =
 
 const ml_migration ml_migrations[] = {
   {version_1},
+  {ml_schema_outbox},            /* 2 */
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

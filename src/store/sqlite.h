@@ -61,6 +61,11 @@ typedef enum ml_sql {
   SQL_BUNDLES, SQL_BUNDLE_GET, SQL_WORKFLOWS, SQL_TRIGGERS, SQL_OCCURRENCE_GET,
   SQL_LANES, SQL_MEMBERS, SQL_USERS, SQL_TOKENS, SQL_SETTINGS_ALL,
   SQL_SETTINGS_OF,
+  /* outbox (sqlite_outbox.c) */
+  SQL_POST_PUT, SQL_POST_DROP, SQL_POST_AGAIN, SQL_POST_ASIDE, SQL_POST_RESEND,
+  SQL_POST_BEHIND, SQL_POST_HEAD, SQL_POST_DUE, SQL_POST_NEXT, SQL_POST_GET,
+  SQL_POSTS, SQL_POSTS_ASIDE, SQL_POST_COUNT, SQL_POST_COUNT_ASIDE,
+  SQL_POST_OLDEST,
   SQL_COUNT
 } ml_sql;
 
@@ -120,6 +125,9 @@ typedef struct ml_migration {
 extern const ml_migration ml_migrations[];           /* [0] makes version 1 */
 extern const uint32_t ml_migration_count;
 
+/* The text of each step after the first, by its concept (schema_*.c). */
+extern const char ml_schema_outbox[];
+
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
 ** its own.  With path and something to migrate, FILE.before-N is made first
@@ -151,7 +159,7 @@ typedef enum ml_op {
   OP_PROCESS = 1, OP_TASK, OP_HISTORY, OP_JOURNAL, OP_JOURNAL_DROP, OP_COMMENT,
   OP_MAIL, OP_MAIL_DROP, OP_KEY, OP_KEYS_EXPIRE, OP_BUNDLE, OP_WORKFLOW,
   OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
-  OP_TOKEN_DROP, OP_SETTING, OP_COUNT
+  OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {
@@ -170,6 +178,7 @@ struct ml_batch {
   int64_t pack_at;    /* moment of the last one */
   int64_t last_n;     /* highest process put */
   uint64_t rows;
+  size_t posts;       /* rows put into the outbox */
   bool bad;
   ml_batch_fn *done;
   void *arg;

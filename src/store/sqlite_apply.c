@@ -8,24 +8,16 @@
 #include <assert.h>
 #include <string.h>
 
-#include "store/sqlite.h"
+#include "store/sqlite_row.h"
 
-/* A statement with what it is fed from. */
-typedef struct Row {
-  ml_link *c;
-  ml_unpack *in;
-  ml_bind b;
-} Row;
-
-static ml_rc begin(Row *r, ml_sql id) {
+ml_rc row_begin(ml_feed *r, ml_sql id) {
   ml_rc rc;
 
   r->b = (ml_bind){ml_link_stmt(r->c, id, &rc), 0, SQLITE_OK};
   return rc;
 }
 
-/* Step the statement and make it ready again; the first error counts. */
-static ml_rc step(Row *r) {
+ml_rc row_step(ml_feed *r) {
   int code = r->b.rc;
 
   assert(r->in->bad || code != SQLITE_OK ||
@@ -41,20 +33,7 @@ static ml_rc step(Row *r) {
   return ml_sqlite_rc(code);
 }
 
-/* Fields that go from the buffer into the statement as they are. */
-static void num(Row *r) { ml_sql_i64(&r->b, (int64_t)ml_unpack_u64(r->in)); }
-static void opt_num(Row *r) { ml_sql_opt(&r->b, (int64_t)ml_unpack_u64(r->in)); }
-static void ms(Row *r) { ml_sql_i64(&r->b, ml_unpack_i64(r->in)); }
-static void opt(Row *r) { ml_sql_opt(&r->b, ml_unpack_i64(r->in)); }
-static void text(Row *r) { ml_sql_str(&r->b, ml_unpack_str(r->in)); }
-
-static void blob(Row *r) {
-  ml_str s = ml_unpack_str(r->in);
-
-  ml_sql_blob(&r->b, s.p, s.n);
-}
-
-static const char *take(ml_unpack *in, size_t n) {
+const char *row_take(ml_unpack *in, size_t n) {
   const char *p = in->p;
 
   if (in->bad || (size_t)(in->end - p) < n) {
@@ -65,73 +44,69 @@ static const char *take(ml_unpack *in, size_t n) {
   return p;
 }
 
-static void bytes(Row *r, size_t n) {
-  ml_sql_blob(&r->b, take(r->in, n), n);
-}
-
 /* A negative moment is the end of a lease: two columns, so that both kinds
 ** stand in the order of their moments. */
-static void due(Row *r) {
+static void due(ml_feed *r) {
   int64_t v = ml_unpack_i64(r->in);
 
   ml_sql_opt(&r->b, v < 0 ? -v : v);
   ml_sql_i64(&r->b, v < 0);
 }
 
-static void process_fields(Row *r) {
-  bytes(r, 16);               /* id */
-  num(r);                     /* bundle */
-  num(r);                     /* flow_index */
-  num(r);                     /* seq */
-  opt(r);                     /* updated_ms, completed_ms, cancelled_ms, */
-  opt(r);
-  opt(r);
-  opt(r);                     /* next_action_ms, */
-  opt(r);                     /* first_assigned_ms, last_assigned_ms */
-  opt(r);
+static void process_fields(ml_feed *r) {
+  row_bytes(r, 16);               /* id */
+  row_num(r);                     /* bundle */
+  row_num(r);                     /* flow_index */
+  row_num(r);                     /* seq */
+  row_opt(r);                     /* updated_ms, completed_ms, cancelled_ms, */
+  row_opt(r);
+  row_opt(r);
+  row_opt(r);                     /* next_action_ms, */
+  row_opt(r);                     /* first_assigned_ms, last_assigned_ms */
+  row_opt(r);
   due(r);
-  text(r);                    /* first_assigned_to */
-  text(r);                    /* subject */
-  blob(r);                    /* rest */
-  text(r);                    /* data */
-  num(r);                     /* status */
-  num(r);                     /* run */
-  opt_num(r);                 /* deleted */
-  text(r);                    /* state */
-  text(r);                    /* assigned_to */
-  num(r);                     /* workflow */
-  ms(r);                      /* created_ms */
-  text(r);                    /* created_by */
-  opt(r);                     /* parent_n */
-  ms(r);                      /* n */
+  row_text(r);                    /* first_assigned_to */
+  row_text(r);                    /* subject */
+  row_blob(r);                    /* rest */
+  row_text(r);                    /* data */
+  row_num(r);                     /* status */
+  row_num(r);                     /* run */
+  row_opt_num(r);                 /* deleted */
+  row_text(r);                    /* state */
+  row_text(r);                    /* assigned_to */
+  row_num(r);                     /* workflow */
+  row_ms(r);                      /* created_ms */
+  row_text(r);                    /* created_by */
+  row_opt(r);                     /* parent_n */
+  row_ms(r);                      /* n */
 }
 
-static ml_rc update_process(Row *r, ml_sql id, uint64_t seq_was, int *changed) {
-  ml_rc rc = begin(r, id);
+static ml_rc update_process(ml_feed *r, ml_sql id, uint64_t seq_was, int *changed) {
+  ml_rc rc = row_begin(r, id);
 
   if (rc != ML_OK)
     return rc;
   process_fields(r);
   ml_sql_i64(&r->b, (int64_t)seq_was);
-  rc = step(r);
+  rc = row_step(r);
   *changed = rc == ML_OK ? sqlite3_changes(r->c->db) : 0;
   return rc;
 }
 
 /* The cheap update first: it finds the row when nothing but process_due's
 ** columns changes, which is the usual case. */
-static ml_rc put_process(Row *r) {
+static ml_rc put_process(ml_feed *r) {
   uint64_t seq_was = ml_unpack_u64(r->in);
   ml_unpack again = *r->in;
   int changed = 0;
   ml_rc rc;
 
   if (seq_was == 0) {
-    rc = begin(r, SQL_PROCESS_INSERT);
+    rc = row_begin(r, SQL_PROCESS_INSERT);
     if (rc != ML_OK)
       return rc;
     process_fields(r);
-    return step(r);
+    return row_step(r);
   }
   rc = update_process(r, SQL_PROCESS_UPDATE, seq_was, &changed);
   if (rc == ML_OK && changed == 0) {
@@ -141,245 +116,245 @@ static ml_rc put_process(Row *r) {
   return rc == ML_OK && changed == 0 ? ML_STALE : rc;
 }
 
-static ml_rc put_task(Row *r) {
-  ml_rc rc = begin(r, SQL_TASK_PUT);
+static ml_rc put_task(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_TASK_PUT);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* no */
-  num(r);                     /* act */
-  num(r);                     /* lane */
-  num(r);                     /* status */
-  ms(r);                      /* created_ms */
-  opt(r);                     /* due_ms */
-  opt(r);                     /* ended_ms */
-  text(r);                    /* assignee, label, title, outcome */
-  text(r);
-  text(r);
-  text(r);
-  return step(r);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* no */
+  row_num(r);                     /* act */
+  row_num(r);                     /* lane */
+  row_num(r);                     /* status */
+  row_ms(r);                      /* created_ms */
+  row_opt(r);                     /* due_ms */
+  row_opt(r);                     /* ended_ms */
+  row_text(r);                    /* assignee, label, title, outcome */
+  row_text(r);
+  row_text(r);
+  row_text(r);
+  return row_step(r);
 }
 
-static ml_rc put_history(Row *r) {
-  ml_rc rc = begin(r, SQL_HISTORY_PUT);
+static ml_rc put_history(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_HISTORY_PUT);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* seq */
-  blob(r);                    /* records */
-  return step(r);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* seq */
+  row_blob(r);                    /* records */
+  return row_step(r);
 }
 
-static ml_rc put_journal(Row *r) {
+static ml_rc put_journal(ml_feed *r) {
   static const uint8_t none[16];
   const char *hash;
-  ml_rc rc = begin(r, SQL_JOURNAL_PUT);
+  ml_rc rc = row_begin(r, SQL_JOURNAL_PUT);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* act */
-  text(r);                    /* call */
-  num(r);                     /* kind */
-  num(r);                     /* attempt */
-  num(r);                     /* place */
-  hash = take(r->in, sizeof none);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* act */
+  row_text(r);                    /* call */
+  row_num(r);                     /* kind */
+  row_num(r);                     /* attempt */
+  row_num(r);                     /* place */
+  hash = row_take(r->in, sizeof none);
   if (hash != NULL && memcmp(hash, none, sizeof none) == 0)
     hash = NULL;              /* not compared */
   ml_sql_blob(&r->b, hash, sizeof none);
-  ms(r);                      /* at_ms */
-  text(r);                    /* answer */
-  return step(r);
+  row_ms(r);                      /* at_ms */
+  row_text(r);                    /* answer */
+  return row_step(r);
 }
 
-static ml_rc drop_journal(Row *r) {
-  ml_rc rc = begin(r, SQL_JOURNAL_DROP);
+static ml_rc drop_journal(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_JOURNAL_DROP);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* act */
-  text(r);                    /* call */
-  return step(r);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* act */
+  row_text(r);                    /* call */
+  return row_step(r);
 }
 
-static ml_rc put_comment(Row *r) {
-  ml_rc rc = begin(r, SQL_COMMENT_PUT);
+static ml_rc put_comment(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_COMMENT_PUT);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* no */
-  ms(r);                      /* at_ms */
-  text(r);                    /* who, text, visibility */
-  text(r);
-  text(r);
-  return step(r);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* no */
+  row_ms(r);                      /* at_ms */
+  row_text(r);                    /* who, text, visibility */
+  row_text(r);
+  row_text(r);
+  return row_step(r);
 }
 
-static ml_rc put_mail(Row *r) {
-  ml_rc rc = begin(r, SQL_MAIL_PUT);
+static ml_rc put_mail(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_MAIL_PUT);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* no */
-  ms(r);                      /* at_ms */
-  text(r);                    /* name, data */
-  text(r);
-  return step(r);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* no */
+  row_ms(r);                      /* at_ms */
+  row_text(r);                    /* name, data */
+  row_text(r);
+  return row_step(r);
 }
 
-static ml_rc drop_mail(Row *r) {
-  ml_rc rc = begin(r, SQL_MAIL_DROP);
+static ml_rc drop_mail(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_MAIL_DROP);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* n */
-  num(r);                     /* no */
-  return step(r);
+  row_ms(r);                      /* n */
+  row_num(r);                     /* no */
+  return row_step(r);
 }
 
-static ml_rc put_key(Row *r) {
-  ml_rc rc = begin(r, SQL_KEY_PUT);
+static ml_rc put_key(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_KEY_PUT);
 
   if (rc != ML_OK)
     return rc;
-  bytes(r, 16);               /* key */
-  bytes(r, 16);               /* body */
-  ms(r);                      /* at_ms */
-  ms(r);                      /* status */
-  text(r);                    /* answer */
-  return step(r);
+  row_bytes(r, 16);               /* key */
+  row_bytes(r, 16);               /* body */
+  row_ms(r);                      /* at_ms */
+  row_ms(r);                      /* status */
+  row_text(r);                    /* answer */
+  return row_step(r);
 }
 
-static ml_rc expire_keys(Row *r) {
-  ml_rc rc = begin(r, SQL_KEYS_EXPIRE);
+static ml_rc expire_keys(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_KEYS_EXPIRE);
 
   if (rc != ML_OK)
     return rc;
-  ms(r);                      /* at_ms, before */
+  row_ms(r);                      /* at_ms, before */
   ml_sql_i64(&r->b, ML_STORE_EXPIRE_MAX);
-  return step(r);
+  return row_step(r);
 }
 
-static ml_rc put_bundle(Row *r) {
-  ml_rc rc = begin(r, SQL_BUNDLE_PUT);
+static ml_rc put_bundle(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_BUNDLE_PUT);
 
   if (rc != ML_OK)
     return rc;
-  num(r);                     /* no */
-  bytes(r, 32);               /* hash */
-  text(r);                    /* folder */
-  ms(r);                      /* at_ms */
-  text(r);                    /* tree */
-  blob(r);                    /* sources */
-  return step(r);
+  row_num(r);                     /* no */
+  row_bytes(r, 32);               /* hash */
+  row_text(r);                    /* folder */
+  row_ms(r);                      /* at_ms */
+  row_text(r);                    /* tree */
+  row_blob(r);                    /* sources */
+  return row_step(r);
 }
 
-static ml_rc put_workflow(Row *r) {
-  ml_rc rc = begin(r, SQL_WORKFLOW_PUT);
+static ml_rc put_workflow(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_WORKFLOW_PUT);
 
   if (rc != ML_OK)
     return rc;
-  num(r);                     /* no */
-  text(r);                    /* name */
-  opt_num(r);                 /* bundle */
-  num(r);                     /* flow_index */
-  return step(r);
+  row_num(r);                     /* no */
+  row_text(r);                    /* name */
+  row_opt_num(r);                 /* bundle */
+  row_num(r);                     /* flow_index */
+  return row_step(r);
 }
 
-static ml_rc put_trigger(Row *r) {
-  ml_rc rc = begin(r, SQL_TRIGGER_PUT);
+static ml_rc put_trigger(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_TRIGGER_PUT);
 
   if (rc != ML_OK)
     return rc;
-  text(r);                    /* workflow, name, state */
-  text(r);
-  text(r);
-  opt(r);                     /* due_ms, removed_ms */
-  opt(r);
-  return step(r);
+  row_text(r);                    /* workflow, name, state */
+  row_text(r);
+  row_text(r);
+  row_opt(r);                     /* due_ms, removed_ms */
+  row_opt(r);
+  return row_step(r);
 }
 
-static ml_rc put_occurrence(Row *r) {
-  ml_rc rc = begin(r, SQL_OCCURRENCE_PUT);
+static ml_rc put_occurrence(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_OCCURRENCE_PUT);
 
   if (rc != ML_OK)
     return rc;
-  text(r);                    /* workflow, name, identity */
-  text(r);
-  text(r);
-  ms(r);                      /* at_ms */
-  opt(r);                     /* n */
-  return step(r);
+  row_text(r);                    /* workflow, name, identity */
+  row_text(r);
+  row_text(r);
+  row_ms(r);                      /* at_ms */
+  row_opt(r);                     /* n */
+  return row_step(r);
 }
 
-static ml_rc put_lane(Row *r) {
-  ml_rc rc = begin(r, SQL_LANE_PUT);
+static ml_rc put_lane(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_LANE_PUT);
 
   if (rc != ML_OK)
     return rc;
-  num(r);                     /* no */
-  text(r);                    /* workflow, lane */
-  text(r);
-  return step(r);
+  row_num(r);                     /* no */
+  row_text(r);                    /* workflow, lane */
+  row_text(r);
+  return row_step(r);
 }
 
-static ml_rc put_member(Row *r) {
+static ml_rc put_member(ml_feed *r) {
   bool in = ml_unpack_bool(r->in);
-  ml_rc rc = begin(r, in ? SQL_MEMBER_PUT : SQL_MEMBER_DROP);
+  ml_rc rc = row_begin(r, in ? SQL_MEMBER_PUT : SQL_MEMBER_DROP);
 
   if (rc != ML_OK)
     return rc;
-  num(r);                     /* lane */
-  text(r);                    /* user */
-  return step(r);
+  row_num(r);                     /* lane */
+  row_text(r);                    /* user */
+  return row_step(r);
 }
 
-static ml_rc put_user(Row *r) {
-  ml_rc rc = begin(r, SQL_USER_PUT);
+static ml_rc put_user(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_USER_PUT);
 
   if (rc != ML_OK)
     return rc;
-  text(r);                    /* id, name, email */
-  text(r);
-  text(r);
-  num(r);                     /* active */
-  return step(r);
+  row_text(r);                    /* id, name, email */
+  row_text(r);
+  row_text(r);
+  row_num(r);                     /* active */
+  return row_step(r);
 }
 
-static ml_rc put_token(Row *r) {
-  ml_rc rc = begin(r, SQL_TOKEN_PUT);
+static ml_rc put_token(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_TOKEN_PUT);
 
   if (rc != ML_OK)
     return rc;
-  text(r);                    /* id */
-  bytes(r, 32);               /* hash */
-  text(r);                    /* user, scopes */
-  text(r);
-  ms(r);                      /* created_ms */
-  opt(r);                     /* expires_ms */
-  return step(r);
+  row_text(r);                    /* id */
+  row_bytes(r, 32);               /* hash */
+  row_text(r);                    /* user, scopes */
+  row_text(r);
+  row_ms(r);                      /* created_ms */
+  row_opt(r);                     /* expires_ms */
+  return row_step(r);
 }
 
-static ml_rc drop_token(Row *r) {
-  ml_rc rc = begin(r, SQL_TOKEN_DROP);
+static ml_rc drop_token(ml_feed *r) {
+  ml_rc rc = row_begin(r, SQL_TOKEN_DROP);
 
   if (rc != ML_OK)
     return rc;
-  text(r);                    /* id */
-  return step(r);
+  row_text(r);                    /* id */
+  return row_step(r);
 }
 
 /* A setting without a value is taken away. */
-static ml_rc put_setting(Row *r) {
+static ml_rc put_setting(ml_feed *r) {
   ml_str workflow = ml_unpack_str(r->in), key = ml_unpack_str(r->in);
   ml_str value = ml_unpack_str(r->in);
   bool secret = ml_unpack_bool(r->in);
-  ml_rc rc = begin(r, value.p != NULL ? SQL_SETTING_PUT : SQL_SETTING_DROP);
+  ml_rc rc = row_begin(r, value.p != NULL ? SQL_SETTING_PUT : SQL_SETTING_DROP);
 
   if (rc != ML_OK)
     return rc;
@@ -389,10 +364,10 @@ static ml_rc put_setting(Row *r) {
     ml_sql_blob(&r->b, value.p, value.n);
     ml_sql_i64(&r->b, secret);
   }
-  return step(r);
+  return row_step(r);
 }
 
-static ml_rc (*const appliers[OP_COUNT])(Row *r) = {
+static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_PROCESS] = put_process,       [OP_TASK] = put_task,
   [OP_HISTORY] = put_history,       [OP_JOURNAL] = put_journal,
   [OP_JOURNAL_DROP] = drop_journal, [OP_COMMENT] = put_comment,
@@ -403,11 +378,12 @@ static ml_rc (*const appliers[OP_COUNT])(Row *r) = {
   [OP_LANE] = put_lane,             [OP_MEMBER] = put_member,
   [OP_USER] = put_user,             [OP_TOKEN] = put_token,
   [OP_TOKEN_DROP] = drop_token,     [OP_SETTING] = put_setting,
+  [OP_POST] = ml_apply_post,          [OP_POST_END] = ml_apply_post_end,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {
-  const char *kind = take(ops, 1);
-  Row r = {c, ops, {NULL, 0, SQLITE_OK}};
+  const char *kind = row_take(ops, 1);
+  ml_feed r = {c, ops, {NULL, 0, SQLITE_OK}};
 
   if (kind == NULL || *kind < 1 || *kind >= OP_COUNT)
     return ML_CORRUPT;

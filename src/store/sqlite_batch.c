@@ -12,7 +12,7 @@
 */
 #include <assert.h>
 
-#include "store/sqlite.h"
+#include "store/sqlite_row.h"
 
 ml_batch *ml_batch_new(ml_store *s) {
   (void)s;
@@ -67,9 +67,7 @@ ml_rc ml_batch_unit_rc(const ml_batch *b, size_t unit) {
   return b->units[unit].rc;
 }
 
-/* Where the next row's fields go; NULL when nothing can be put any more.
-** Rows put before the first unit make one. */
-static ml_buf *begin(ml_batch *b, ml_op op) {
+ml_buf *ml_batch_begin(ml_batch *b, ml_op op) {
   if (b == NULL)
     return NULL;
   ml_batch_seal(b);
@@ -87,7 +85,7 @@ static void put_bytes(ml_buf *o, const uint8_t *p, size_t n) {
 }
 
 void ml_batch_process(ml_batch *b, const ml_row_process *r) {
-  ml_buf *o = begin(b, OP_PROCESS);
+  ml_buf *o = ml_batch_begin(b, OP_PROCESS);
 
   if (o == NULL)
     return;
@@ -123,7 +121,7 @@ void ml_batch_process(ml_batch *b, const ml_row_process *r) {
 }
 
 void ml_batch_task(ml_batch *b, const ml_row_task *r) {
-  ml_buf *o = begin(b, OP_TASK);
+  ml_buf *o = ml_batch_begin(b, OP_TASK);
 
   if (o == NULL)
     return;
@@ -194,7 +192,7 @@ void ml_batch_history(ml_batch *b, const ml_row_history *r) {
 /* ---- the other rows of a process ---- */
 
 void ml_batch_journal(ml_batch *b, const ml_row_journal *r) {
-  ml_buf *o = begin(b, OP_JOURNAL);
+  ml_buf *o = ml_batch_begin(b, OP_JOURNAL);
 
   if (o == NULL)
     return;
@@ -210,7 +208,7 @@ void ml_batch_journal(ml_batch *b, const ml_row_journal *r) {
 }
 
 void ml_batch_journal_drop(ml_batch *b, int64_t n, uint32_t act, ml_str call) {
-  ml_buf *o = begin(b, OP_JOURNAL_DROP);
+  ml_buf *o = ml_batch_begin(b, OP_JOURNAL_DROP);
 
   if (o == NULL)
     return;
@@ -220,7 +218,7 @@ void ml_batch_journal_drop(ml_batch *b, int64_t n, uint32_t act, ml_str call) {
 }
 
 void ml_batch_comment(ml_batch *b, const ml_row_comment *r) {
-  ml_buf *o = begin(b, OP_COMMENT);
+  ml_buf *o = ml_batch_begin(b, OP_COMMENT);
 
   if (o == NULL)
     return;
@@ -233,7 +231,7 @@ void ml_batch_comment(ml_batch *b, const ml_row_comment *r) {
 }
 
 void ml_batch_mail(ml_batch *b, const ml_row_mail *r) {
-  ml_buf *o = begin(b, OP_MAIL);
+  ml_buf *o = ml_batch_begin(b, OP_MAIL);
 
   if (o == NULL)
     return;
@@ -245,7 +243,7 @@ void ml_batch_mail(ml_batch *b, const ml_row_mail *r) {
 }
 
 void ml_batch_mail_drop(ml_batch *b, int64_t n, uint32_t no) {
-  ml_buf *o = begin(b, OP_MAIL_DROP);
+  ml_buf *o = ml_batch_begin(b, OP_MAIL_DROP);
 
   if (o == NULL)
     return;
@@ -254,7 +252,7 @@ void ml_batch_mail_drop(ml_batch *b, int64_t n, uint32_t no) {
 }
 
 void ml_batch_key(ml_batch *b, const ml_row_key *r) {
-  ml_buf *o = begin(b, OP_KEY);
+  ml_buf *o = ml_batch_begin(b, OP_KEY);
 
   if (o == NULL)
     return;
@@ -266,7 +264,7 @@ void ml_batch_key(ml_batch *b, const ml_row_key *r) {
 }
 
 void ml_batch_keys_expire(ml_batch *b, int64_t before_ms) {
-  ml_buf *o = begin(b, OP_KEYS_EXPIRE);
+  ml_buf *o = ml_batch_begin(b, OP_KEYS_EXPIRE);
 
   if (o != NULL)
     ml_pack_i64(o, before_ms);
@@ -275,7 +273,7 @@ void ml_batch_keys_expire(ml_batch *b, int64_t before_ms) {
 /* ---- small tables ---- */
 
 void ml_batch_bundle(ml_batch *b, const ml_row_bundle *r) {
-  ml_buf *o = begin(b, OP_BUNDLE);
+  ml_buf *o = ml_batch_begin(b, OP_BUNDLE);
 
   if (o == NULL)
     return;
@@ -288,7 +286,7 @@ void ml_batch_bundle(ml_batch *b, const ml_row_bundle *r) {
 }
 
 void ml_batch_workflow(ml_batch *b, const ml_row_workflow *r) {
-  ml_buf *o = begin(b, OP_WORKFLOW);
+  ml_buf *o = ml_batch_begin(b, OP_WORKFLOW);
 
   if (o == NULL)
     return;
@@ -299,7 +297,7 @@ void ml_batch_workflow(ml_batch *b, const ml_row_workflow *r) {
 }
 
 void ml_batch_trigger(ml_batch *b, const ml_row_trigger *r) {
-  ml_buf *o = begin(b, OP_TRIGGER);
+  ml_buf *o = ml_batch_begin(b, OP_TRIGGER);
 
   if (o == NULL)
     return;
@@ -312,7 +310,7 @@ void ml_batch_trigger(ml_batch *b, const ml_row_trigger *r) {
 
 void ml_batch_occurrence(ml_batch *b, ml_str workflow, ml_str trigger,
                          ml_str identity, int64_t at_ms, int64_t n) {
-  ml_buf *o = begin(b, OP_OCCURRENCE);
+  ml_buf *o = ml_batch_begin(b, OP_OCCURRENCE);
 
   if (o == NULL)
     return;
@@ -324,7 +322,7 @@ void ml_batch_occurrence(ml_batch *b, ml_str workflow, ml_str trigger,
 }
 
 void ml_batch_lane(ml_batch *b, const ml_row_lane *r) {
-  ml_buf *o = begin(b, OP_LANE);
+  ml_buf *o = ml_batch_begin(b, OP_LANE);
 
   if (o == NULL)
     return;
@@ -334,7 +332,7 @@ void ml_batch_lane(ml_batch *b, const ml_row_lane *r) {
 }
 
 void ml_batch_member(ml_batch *b, const ml_row_member *r, bool in) {
-  ml_buf *o = begin(b, OP_MEMBER);
+  ml_buf *o = ml_batch_begin(b, OP_MEMBER);
 
   if (o == NULL)
     return;
@@ -344,7 +342,7 @@ void ml_batch_member(ml_batch *b, const ml_row_member *r, bool in) {
 }
 
 void ml_batch_user(ml_batch *b, const ml_row_user *r) {
-  ml_buf *o = begin(b, OP_USER);
+  ml_buf *o = ml_batch_begin(b, OP_USER);
 
   if (o == NULL)
     return;
@@ -355,7 +353,7 @@ void ml_batch_user(ml_batch *b, const ml_row_user *r) {
 }
 
 void ml_batch_token(ml_batch *b, const ml_row_token *r) {
-  ml_buf *o = begin(b, OP_TOKEN);
+  ml_buf *o = ml_batch_begin(b, OP_TOKEN);
 
   if (o == NULL)
     return;
@@ -368,14 +366,14 @@ void ml_batch_token(ml_batch *b, const ml_row_token *r) {
 }
 
 void ml_batch_token_drop(ml_batch *b, ml_str id) {
-  ml_buf *o = begin(b, OP_TOKEN_DROP);
+  ml_buf *o = ml_batch_begin(b, OP_TOKEN_DROP);
 
   if (o != NULL)
     ml_pack_str(o, id);
 }
 
 void ml_batch_setting(ml_batch *b, const ml_row_setting *r) {
-  ml_buf *o = begin(b, OP_SETTING);
+  ml_buf *o = ml_batch_begin(b, OP_SETTING);
 
   if (o == NULL)
     return;

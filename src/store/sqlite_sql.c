@@ -24,6 +24,8 @@
 #define TASK_COLUMNS \
   "n, no, act, lane, status, created_ms, due_ms, ended_ms, assignee, label," \
   " title, outcome"
+#define POST_COLUMNS \
+  "no, kind, queue, n, key, at_ms, due_ms, attempts, aside, why, body"
 #define SMALL "a small table, wanted whole"
 
 const ml_sql_text ml_sql_texts[SQL_COUNT] = {
@@ -270,6 +272,57 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_SETTINGS_OF] = {
     "SELECT workflow, key, value, secret FROM setting WHERE workflow = ?"
     " ORDER BY key", NULL},
+
+  /* ---- outbox ---- */
+  [SQL_POST_PUT] = {
+    "INSERT INTO outbox (kind, queue, n, key, at_ms, due_ms, attempts, body)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, CASE WHEN EXISTS"
+    " (SELECT 1 FROM outbox INDEXED BY outbox_queue"
+    "   WHERE queue = ?2 AND aside IS NULL) THEN NULL ELSE ?6 END, 0, ?7)",
+    NULL},
+  [SQL_POST_DROP] = {"DELETE FROM outbox WHERE no = ?", NULL},
+  [SQL_POST_AGAIN] = {
+    "UPDATE outbox SET attempts = attempts + 1, why = ?1, due_ms ="
+    " CASE WHEN no = (SELECT no FROM outbox AS o INDEXED BY outbox_queue"
+    "   WHERE o.queue = ?4 AND o.aside IS NULL ORDER BY no LIMIT 1)"
+    " THEN ?2 ELSE NULL END WHERE no = ?3 AND aside IS NULL", NULL},
+  [SQL_POST_ASIDE] = {
+    "UPDATE outbox SET attempts = attempts + 1, why = ?, due_ms = NULL,"
+    " aside = 1 WHERE no = ?", NULL},
+  [SQL_POST_RESEND] = {
+    "UPDATE outbox SET attempts = 0, due_ms = NULL, aside = NULL"
+    " WHERE no = ? AND aside = 1", NULL},
+  [SQL_POST_BEHIND] = {
+    "UPDATE outbox INDEXED BY outbox_queue SET due_ms = NULL"
+    " WHERE queue = ? AND aside IS NULL AND no > ? AND due_ms IS NOT NULL",
+    NULL},
+  [SQL_POST_HEAD] = {
+    "UPDATE outbox SET due_ms = ? WHERE no ="
+    " (SELECT no FROM outbox AS o INDEXED BY outbox_queue"
+    "   WHERE o.queue = ? AND o.aside IS NULL ORDER BY no LIMIT 1)"
+    " AND due_ms IS NULL", NULL},
+  [SQL_POST_DUE] = {
+    "SELECT " POST_COLUMNS " FROM outbox INDEXED BY outbox_due"
+    " WHERE due_ms <= ? ORDER BY due_ms LIMIT ?", NULL},
+  [SQL_POST_NEXT] = {
+    "SELECT due_ms FROM outbox INDEXED BY outbox_due"
+    " WHERE due_ms > ? ORDER BY due_ms LIMIT 1", NULL},
+  [SQL_POST_GET] = {"SELECT " POST_COLUMNS " FROM outbox WHERE no = ?", NULL},
+  [SQL_POSTS] = {
+    "SELECT " POST_COLUMNS " FROM outbox WHERE no > ? ORDER BY no LIMIT ?",
+    NULL},
+  [SQL_POSTS_ASIDE] = {
+    "SELECT " POST_COLUMNS " FROM outbox INDEXED BY outbox_aside"
+    " WHERE aside = 1 AND no > ? ORDER BY no LIMIT ?", NULL},
+  [SQL_POST_COUNT] = {
+    "SELECT count(*) FROM outbox INDEXED BY outbox_queue"
+    " WHERE aside IS NULL", "counts those that wait: their index alone"},
+  [SQL_POST_COUNT_ASIDE] = {
+    "SELECT count(*) FROM outbox INDEXED BY outbox_aside WHERE aside = 1",
+    NULL},
+  [SQL_POST_OLDEST] = {
+    "SELECT min(at_ms) FROM (SELECT at_ms FROM outbox WHERE no > 0"
+    " AND aside IS NULL ORDER BY no LIMIT 1)", NULL},
 };
 
 /* ---- connections ---- */

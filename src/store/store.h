@@ -185,6 +185,23 @@ typedef struct ml_row_token {
 typedef struct ml_row_setting { ml_str workflow, key, value; bool secret; }
     ml_row_setting;              /* value: JSON, or sealed bytes */
 
+/* A message to the outside (a mail, a webhook, a partner's), made in the
+** commit of what it tells of.  Messages of one queue leave one after the other. */
+typedef struct ml_row_post {
+  int64_t no;                    /* order of making; the store's */
+  ml_postk kind;
+  ml_str queue;                  /* "hook:3:17": those of it keep their order */
+  int64_t n;                     /* process it tells of; 0 none */
+  ml_str key;                    /* the same at each attempt */
+  int64_t at_ms;
+  int64_t due_ms;                /* next attempt; 0: another is before it, or it
+                                    is aside */
+  uint32_t attempts;             /* that ended */
+  bool aside;                    /* given up, until somebody resends it */
+  ml_str why;                    /* of the last attempt; none */
+  ml_str body;                   /* what its kind's sender understands */
+} ml_row_post;
+
 /* ---- writing ---- */
 
 /* A batch that is NULL-safe for memory: a failed put makes it bad, and submit
@@ -230,6 +247,20 @@ void ml_batch_user(ml_batch *b, const ml_row_user *r);
 void ml_batch_token(ml_batch *b, const ml_row_token *r);
 void ml_batch_token_drop(ml_batch *b, ml_str id);
 void ml_batch_setting(ml_batch *b, const ml_row_setting *r);  /* no value: drop */
+
+/* The outbox: append (no, attempts, aside, why are the store's; due_ms is for
+** when it comes to the head of its queue); then one of four ends.  Whatever the
+** end, the queue's next one becomes due at `now_ms`. */
+void ml_batch_post(ml_batch *b, const ml_row_post *r);
+typedef enum ml_post_end {
+  ML_POST_DONE,                  /* it has arrived: the row goes */
+  ML_POST_AGAIN,                 /* not yet: due at due_ms, attempts + 1 */
+  ML_POST_ASIDE,                 /* given up: kept, the queue goes on */
+  ML_POST_RESEND                 /* one that was given up goes back to its place */
+} ml_post_end;
+void ml_batch_post_end(ml_batch *b, int64_t no, ml_str queue, ml_post_end end,
+                       ml_str why, int64_t due_ms, int64_t now_ms);
+size_t ml_batch_posts(const ml_batch *b);      /* appended to the outbox */
 
 /* Hand over; done(arg, rc) is called from ml_store_reap() (inline: from reap
 ** too) with the batch, which is then the caller's again to free.  Only for a
@@ -314,6 +345,18 @@ typedef struct ml_find_task {
 } ml_find_task;
 ml_rc ml_read_tasks(ml_read *r, ml_arena *a, const ml_find_task *f,
                     ml_row_task **out, size_t *count);
+
+/* The outbox: heads of queues that are due, oldest first; one; all after `no` in
+** their order (aside: only those given up).  Next moment after now (0: none). */
+ml_rc ml_read_posts_due(ml_read *r, ml_arena *a, int64_t now_ms, size_t limit,
+                        ml_row_post **out, size_t *count);
+ml_rc ml_read_post_next(ml_read *r, int64_t now_ms, int64_t *due_ms);
+ml_rc ml_read_post(ml_read *r, ml_arena *a, int64_t no, ml_row_post *out);
+ml_rc ml_read_posts(ml_read *r, ml_arena *a, bool aside, int64_t after_no,
+                    size_t limit, ml_row_post **out, size_t *count);
+/* How many wait, how many are aside, when the oldest that waits was made (0). */
+ml_rc ml_read_post_counts(ml_read *r, int64_t *waiting, int64_t *aside,
+                          int64_t *oldest_ms);
 
 /* Small tables, whole. */
 ml_rc ml_read_bundles(ml_read *r, ml_arena *a, ml_row_bundle **out,
