@@ -238,6 +238,7 @@ static const char version_1[] =
 const ml_migration ml_migrations[] = {
   {version_1},
   {ml_schema_outbox},            /* 2 */
+  {ml_schema_unique},            /* 3 */
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

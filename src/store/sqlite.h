@@ -66,6 +66,8 @@ typedef enum ml_sql {
   SQL_POST_BEHIND, SQL_POST_HEAD, SQL_POST_DUE, SQL_POST_NEXT, SQL_POST_GET,
   SQL_POSTS, SQL_POSTS_ASIDE, SQL_POST_COUNT, SQL_POST_COUNT_ASIDE,
   SQL_POST_OLDEST,
+  /* taken values */
+  SQL_UNIQUE_PUT, SQL_UNIQUE_DROP, SQL_UNIQUE_GET,
   SQL_COUNT
 } ml_sql;
 
@@ -127,6 +129,7 @@ extern const uint32_t ml_migration_count;
 
 /* The text of each step after the first, by its concept (schema_*.c). */
 extern const char ml_schema_outbox[];
+extern const char ml_schema_unique[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -159,7 +162,8 @@ typedef enum ml_op {
   OP_PROCESS = 1, OP_TASK, OP_HISTORY, OP_JOURNAL, OP_JOURNAL_DROP, OP_COMMENT,
   OP_MAIL, OP_MAIL_DROP, OP_KEY, OP_KEYS_EXPIRE, OP_BUNDLE, OP_WORKFLOW,
   OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
-  OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_COUNT
+  OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_UNIQUE,
+  OP_UNIQUE_DROP, OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

@@ -323,6 +323,18 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_POST_OLDEST] = {
     "SELECT min(at_ms) FROM (SELECT at_ms FROM outbox WHERE no > 0"
     " AND aside IS NULL ORDER BY no LIMIT 1)", NULL},
+
+  /* ---- taken values ---- */
+  [SQL_UNIQUE_PUT] = {
+    "INSERT INTO taken (workflow, field, value, n) VALUES (?,?,?,?)"
+    " ON CONFLICT (workflow, field, value) DO UPDATE SET n = excluded.n"
+    " WHERE n = excluded.n", NULL},
+  [SQL_UNIQUE_DROP] = {
+    "DELETE FROM taken WHERE workflow = ? AND field = ? AND value = ?"
+    " AND n = ?", NULL},
+  [SQL_UNIQUE_GET] = {
+    "SELECT n FROM taken WHERE workflow = ? AND field = ? AND value = ?",
+    NULL},
 };
 
 /* ---- connections ---- */

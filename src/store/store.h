@@ -262,6 +262,17 @@ void ml_batch_post_end(ml_batch *b, int64_t no, ml_str queue, ml_post_end end,
                        ml_str why, int64_t due_ms, int64_t now_ms);
 size_t ml_batch_posts(const ml_batch *b);      /* appended to the outbox */
 
+/*
+** A value that at most one process of the workflow has at a time (a primary
+** key).  Put it in the unit of the process's own row: ML_EXISTS for the unit
+** when another process has it; the same process may put it again.  Giving up a
+** value of another process changes nothing.  Values: any text.
+*/
+void ml_batch_unique(ml_batch *b, uint32_t workflow, ml_str field,
+                     ml_str value, int64_t n);
+void ml_batch_unique_drop(ml_batch *b, uint32_t workflow, ml_str field,
+                          ml_str value, int64_t n);
+
 /* Hand over; done(arg, rc) is called from ml_store_reap() (inline: from reap
 ** too) with the batch, which is then the caller's again to free.  Only for a
 ** NULL batch (no memory for one) it is called at once, with ML_NOMEM. */
@@ -298,6 +309,12 @@ ml_rc ml_read_key(ml_read *r, ml_arena *a, const uint8_t key[16],
                   ml_row_key *out);
 ml_rc ml_read_tasks_of(ml_read *r, ml_arena *a, int64_t n, ml_row_task **out,
                        size_t *count);                        /* ended ones too */
+
+/* Who has the value: its number, or its row.  ML_NOT_FOUND: nobody. */
+ml_rc ml_read_unique(ml_read *r, uint32_t workflow, ml_str field,
+                     ml_str value, int64_t *n);
+ml_rc ml_read_by_key(ml_read *r, ml_arena *a, uint32_t workflow, ml_str field,
+                     ml_str value, ml_row_process *out);
 
 /* Numbers of processes whose moment has come (0 < due <= now) or whose lease
 ** has ended (due < 0, -due <= now), oldest first, after (due, n) exclusive;
