@@ -13,6 +13,7 @@ SRC   = $(filter-out src/cmd/main.c,$(wildcard src/*/*.c))
 LUA   = $(wildcard lua/moonlane/*.lua)
 OBJ   = $(SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/library.o
 SIM   = $(patsubst contrib/kintone-sim/%.c,$(BUILD)/obj/kintone-sim/%.o,$(wildcard contrib/kintone-sim/*.c))
+CAPTURE = $(patsubst contrib/smtp-capture/%.c,$(BUILD)/obj/smtp-capture/%.o,$(wildcard contrib/smtp-capture/*.c))
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
 all: setup
@@ -22,6 +23,8 @@ setup:
 $(BUILD)/moonlane: $(BUILD)/obj/cmd/main.o $(BUILD)/libmoonlane.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/kintone-sim: $(SIM) $(BUILD)/libmoonlane.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/smtp-capture: $(CAPTURE) $(BUILD)/libmoonlane.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/libmoonlane.a: $(OBJ)
 	@rm -f $@
@@ -35,10 +38,14 @@ $(BUILD)/obj/library.o: $(BUILD)/library.c
 $(BUILD)/obj/kintone-sim/%.o: contrib/kintone-sim/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/smtp-capture/%.o: contrib/smtp-capture/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 $(addprefix $(BUILD)/tests/,test_store test_store_file test_store_fault): $(wildcard tests/store_suite*.c)
+$(BUILD)/tests/test_mail: contrib/smtp-capture/capture.c
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -MMD -MP -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS) -lcmocka
