@@ -75,9 +75,14 @@ check-crash check-sandbox check-http: check-%: setup
 sim: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_sim
 	@$(BUILD)/check_sim --seeds $(or $(SEEDS),1000)
+# Each bug of a list put into the program: a suite must fail (tests/planted).
+check-planted: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane
+	@BUILD=$(BUILD) CC="$(CC)" PLANT_CPPFLAGS="$(CPPFLAGS)" \
+	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" tests/planted $(PLANT)
 fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all setup test demo bench check-crash check-sandbox check-http sim fuzz clean
+.PHONY: all setup test demo bench check-crash check-sandbox check-http check-planted sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

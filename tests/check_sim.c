@@ -3,6 +3,7 @@
 ** clock and crashes around the real engine (RELIABILITY.md 3).
 **
 **   check_sim --seeds 1000            seeds 1 to 1000
+**   check_sim --seeds 1000 --first 1  end at the first broken one
 **   check_sim --seed 17               one, with its trace
 **   check_sim --from 5000 --seeds 100 --steps 4000
 **
@@ -415,13 +416,14 @@ static void tell_totals(const totals *t, uint64_t trace, int broken,
          broken, seconds);
 }
 
-static int run_seeds(uint64_t from, uint64_t count, int steps) {
+static int run_seeds(uint64_t from, uint64_t count, int steps, bool first) {
   static totals t, unused;
   uint64_t all = 0, trace, second;
   int broken = 0;
   clock_t begun = clock();
 
-  for (uint64_t seed = from; seed < from + count; seed++) {
+  for (uint64_t seed = from; seed < from + count && !(first && broken > 0);
+       seed++) {
     bool bad = run_seed(seed, steps, false, &trace, &t) != 0;
 
     all = all * 31 + trace;
@@ -472,6 +474,7 @@ static int one_seed(uint64_t seed, int steps) {
 int main(int argc, char **argv) {
   uint64_t from = 1, seeds = 100, seed = 0;
   int steps = 2000, code;
+  bool first = false;
 
   for (int i = 1; i < argc; i += 2) {
     const char *v = i + 1 < argc ? argv[i + 1] : "";
@@ -486,11 +489,13 @@ int main(int argc, char **argv) {
       steps = atoi(v);
     else if (strcmp(argv[i], "--flows") == 0)
       flows = v;
+    else if (strcmp(argv[i], "--first") == 0)
+      first = atoi(v) != 0;
     else
       steps = 0;
     if (v[0] == '\0' || steps <= 0) {
       fprintf(stderr, "check_sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--steps N] [--flows FOLDER]\n");
+              "[--steps N] [--first 1] [--flows FOLDER]\n");
       return 2;
     }
   }
@@ -498,7 +503,7 @@ int main(int argc, char **argv) {
   disk_register();
   if (!make_image())
     return 2;
-  code = seed != 0 ? one_seed(seed, steps) : run_seeds(from, seeds, steps);
+  code = seed != 0 ? one_seed(seed, steps) : run_seeds(from, seeds, steps, first);
   disk_image_free(image);
   disk_reset(1);
   return code;

@@ -87,6 +87,8 @@ static void started(void **state) {
   assert_string_equal(text_of(b.json, "pointer"), "/wrong");
   b = kit_ask_as(kit.admin, "POST", path, "Idempotency-Key: \xc3\xa9\r\n", "{}");
   assert_int_equal(b.status, 400);
+  b = kit_ask_as(kit.admin, "POST", path, "Idempotency-Key: \r\n", "{}");
+  assert_int_equal(b.status, 400);
 }
 
 static void waited(void **state) {

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/inside.h"
+#include "base/plant.h"
 #include "base/text.h"
+#include "engine/inside.h"
 
 /* The activity this event is for, if it still waits for that slice. */
 static ml_rc find(step *s, ml_wait wait, ml_act **a) {
@@ -429,7 +430,7 @@ static bool awaited(const step *s, const ml_act *a) {
     return false;
   if (s->ev->slice == 0)
     return a->wait == ML_WAIT_PROCESS && ml_str_eq(a->call, s->ev->outcome);
-  return a->slice == s->ev->slice &&
+  return (a->slice == s->ev->slice || ML_PLANTED(late_answer)) &&
          (a->wait == ML_WAIT_CALL || a->mail != 0);
 }
 
@@ -447,6 +448,8 @@ ml_rc on_answered(step *s) {
     tell(s, ML_TOLD_AWAITED, a->no, a->def, a->call_arg);
   } else if (ml_callk_http(a->call_kind)) {
     tell(s, ML_TOLD_ANSWERED, a->no, a->def, s->ev->text);
+    if (ML_PLANTED(result_twice))
+      tell(s, ML_TOLD_ANSWERED, a->no, a->def, s->ev->text);
   }
   act_answer(s, a, s->ev->raw.p != NULL ? s->ev->raw : ML_STR("null"));
   run_update(s);

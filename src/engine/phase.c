@@ -10,6 +10,7 @@
 */
 #include <string.h>
 
+#include "base/plant.h"
 #include "engine/inside.h"
 
 /* Is phase k of the list the strand runs inside the bounds `max` gives? */
@@ -170,6 +171,9 @@ static bool phase_done(const step *s, const ml_strand *st) {
   for (uint32_t i = 0; i < s->p->act_count; i++) {
     const ml_act *a = &s->p->acts[i];
 
+    if (ML_PLANTED(phase_early) && a->strand == st->no &&
+        a->status == ML_ACT_SUCCESS)
+      return true;
     if (a->strand == st->no && !a->aside && a->status != ML_ACT_SUCCESS)
       return false;
   }

@@ -6,6 +6,7 @@
 ** jitter" above a floor, so that what failed together does not return
 ** together.
 */
+#include "base/plant.h"
 #include "engine/inside.h"
 
 int64_t retry_wait(const ml_retry *r, uint32_t k, ml_rand *rand) {
@@ -17,8 +18,7 @@ int64_t retry_wait(const ml_retry *r, uint32_t k, ml_rand *rand) {
     top = top > r->max_ms / 2 ? r->max_ms : top * 2;
   if (top < 1)
     top = r->max_ms;             /* a floor of 0: anywhere up to the cap */
-#ifdef ML_PLANT_NO_JITTER
-  return top;
-#endif
+  if (ML_PLANTED(no_jitter))
+    return top;
   return ml_rand_between(rand, r->min_ms, top);
 }

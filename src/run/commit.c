@@ -7,6 +7,7 @@
 */
 #include <string.h>
 
+#include "base/plant.h"
 #include "run/inside.h"
 
 void *list_room(void *list, size_t count, size_t *cap, size_t size) {
@@ -268,6 +269,10 @@ static void put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
 
   memcpy(row.id, p->id, sizeof row.id);
   row.due = ml_process_due(p, now_wall(r) + r->conf.lease_ms);
+  if (ML_PLANTED(due_in_memory) && row.due > 0) {
+    due_at(r, row.due);
+    row.due = 0;
+  }
   ml_buf_reset(data);
   ml_buf_reset(rest);
   ml_process_pack_data(p, pr->f, data);
@@ -327,6 +332,8 @@ static void prune_drops(load *l) {
 enum { PAUSE_MS = 1000 };        /* the disk refused: no scan meanwhile */
 
 static void landed(void *arg, ml_batch *b, ml_rc rc);
+static void answer_all(ml_run *r, load *l, ml_rc rc);
+static void release(ml_run *r, carried *c);
 
 static void fail_gathering(ml_run *r, ml_rc rc) {
   while (r->dirty != NULL) {
@@ -404,6 +411,14 @@ static void flush(void *arg) {
   }
   r->flights++;
   r->stats.batches++;
+  for (carried *c = fl->first; c != NULL; c = c->next) {
+    if (ML_PLANTED(ack_early))
+      answer_all(r, c->load, ML_OK);
+    if (ML_PLANTED(effect_early)) {
+      release(r, c);
+      c->load->effect_count = 0;
+    }
+  }
   ml_store_submit(r->conf.store, b, landed, fl);
   ml_store_reap(r->conf.store);             /* inline stores are done by now */
 }

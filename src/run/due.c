@@ -6,6 +6,7 @@
 ** first pass after a start counts every lease as ended.  The clock is looked at
 ** at least every few seconds, for it may jump.
 */
+#include "base/plant.h"
 #include "run/inside.h"
 
 enum { PASS_MAX = 500, LOOK_MS_MAX = 3000, LOOK_MS_MIN = 2 };
@@ -146,7 +147,8 @@ void due_look(ml_run *r) {
   if (r->first_scan || (r->next_due_ms > 0 && r->next_due_ms <= now) ||
       now < r->looked_ms || now - r->looked_ms > 60000) {
     r->looked_ms = now;
-    start_pass(r, (ml_due_item){0, 0}, r->first_scan);
+    start_pass(r, (ml_due_item){0, 0},
+               r->first_scan && !ML_PLANTED(leases_left));
   } else {
     arm(r);
   }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/plant.h"
 #include "store/sqlite.h"
 
 #define APPLICATION_ID 0x4d4f4f4e   /* "MOON", at byte 68 of the file */
@@ -300,7 +301,9 @@ static int copy_pages(sqlite3 *db, sqlite3 *to) {
 
   if (job == NULL)
     return sqlite3_errcode(to);
-  rc = sqlite3_backup_step(job, -1);
+  do
+    rc = sqlite3_backup_step(job, ML_PLANTED(paged_backup) ? 1 : -1);
+  while (ML_PLANTED(paged_backup) && rc == SQLITE_OK);
   end = sqlite3_backup_finish(job);
   return rc == SQLITE_DONE ? end : rc;
 }

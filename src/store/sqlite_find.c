@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "store/sqlite.h"
 
 /* ---- due ---- */
@@ -94,7 +95,9 @@ ml_rc ml_read_due(ml_read *r, int64_t now_ms, bool in_flight,
   ml_rc rc = due_begin(r, &d[0], 1, after, now_ms, limit);
 
   if (rc == ML_OK)
-    rc = due_begin(r, &d[1], -1, after, in_flight ? INT64_MAX : now_ms, limit);
+    rc = due_begin(r, &d[1], -1, after, ML_PLANTED(flag_stays) ? -1
+                                        : in_flight            ? INT64_MAX
+                                                               : now_ms, limit);
   while (rc == ML_OK && n < limit && (d[0].has || d[1].has)) {
     Due *x = !d[1].has || (d[0].has && is_before(d[0].item, d[1].item)) ? &d[0]
                                                                        : &d[1];

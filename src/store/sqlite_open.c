@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/plant.h"
 #include "store/sqlite.h"
 
 /* STRICT tables came with 3.37. */
@@ -89,7 +90,8 @@ static ml_rc take_lock(ml_store *s, ml_err *e) {
                     name.p, strerror(errno));
     goto end;
   }
-  if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+  if (!ML_PLANTED(second_writer) &&
+      flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
     rc = errno == EWOULDBLOCK
              ? held_by(s->lock_fd, name.p, e)
              : ml_err_set(e, ML_IO, NULL, "%s: %s", name.p, strerror(errno));
@@ -180,6 +182,12 @@ typedef struct Setting {
   bool file_only;         /* means nothing for a database in memory */
 } Setting;
 
+#if ML_PLANTED(sync_normal)
+#define SYNCHRONOUS "1"
+#else
+#define SYNCHRONOUS "2"          /* FULL: each commit is flushed */
+#endif
+
 static const Setting settings[] = {
   {"PRAGMA auto_vacuum = 0", "PRAGMA auto_vacuum", "0", true},
   {"PRAGMA secure_delete = 0", "PRAGMA secure_delete", "0", false},
@@ -188,7 +196,8 @@ static const Setting settings[] = {
   {"PRAGMA temp_store = 2", "PRAGMA temp_store", "2", false},
   {"PRAGMA foreign_keys = 0", "PRAGMA foreign_keys", "0", false},
   {"PRAGMA recursive_triggers = 0", "PRAGMA recursive_triggers", "0", false},
-  {"PRAGMA synchronous = 2", "PRAGMA synchronous", "2", false},
+  {"PRAGMA synchronous = " SYNCHRONOUS, "PRAGMA synchronous", SYNCHRONOUS,
+   false},
   {"PRAGMA checkpoint_fullfsync = 0", "PRAGMA checkpoint_fullfsync", "0",
    false},
 };
@@ -285,10 +294,13 @@ static ml_rc last_number(ml_store *s) {
 /* The first act after a start: a synced commit, so that what is read from now
 ** on is on disk. */
 static ml_rc write_boot(ml_store *s, ml_err *e) {
-  int code = ml_link_run(&s->writer, SQL_BEGIN);
+  int code;
   ml_rc rc = ML_OK;
   sqlite3_stmt *st = NULL;
 
+  if (ML_PLANTED(no_boot_commit))
+    sqlite3_exec(s->writer.db, "PRAGMA synchronous = 0", NULL, NULL, NULL);
+  code = ml_link_run(&s->writer, SQL_BEGIN);
   if (code == SQLITE_OK) {
     st = ml_link_stmt(&s->writer, SQL_BOOT, &rc);
     if (st != NULL) {
@@ -299,6 +311,8 @@ static ml_rc write_boot(ml_store *s, ml_err *e) {
   }
   if (code == SQLITE_OK && rc == ML_OK)
     code = ml_link_run(&s->writer, SQL_COMMIT);
+  if (ML_PLANTED(no_boot_commit))
+    sqlite3_exec(s->writer.db, "PRAGMA synchronous = 2", NULL, NULL, NULL);
   if (code == SQLITE_OK && rc == ML_OK) {
     s->boot = sqlite3_last_insert_rowid(s->writer.db);
     return ML_OK;

@@ -128,6 +128,17 @@ static bool bring_in(world *w) {
   return wait_for(w);
 }
 
+/* A start has its own number for good: whatever dies after it. */
+static void check_boot(world *w) {
+  int64_t boot = ml_store_boot(w->store);
+
+  if (boot <= w->boot)
+    world_fault(w, "this start has number %lld, an earlier one had %lld",
+                (long long)boot, (long long)w->boot);
+  if (!disk.dead)
+    w->boot = boot;
+}
+
 /* What each part may leave open is on its way down in world_down(). */
 bool world_up(world *w, bool load) {
   ml_store_conf sc = {.path = STORE, .vfs = "sim", .clock = &w->clock.base,
@@ -145,6 +156,7 @@ bool world_up(world *w, bool load) {
   w->up_rc = ml_store_open(&sc, &w->store, &w->up_err);
   if (w->up_rc != ML_OK)
     return false;
+  check_boot(w);
   rc.loop = w->loop;
   rc.store = w->store;
   rc.script = w->script;

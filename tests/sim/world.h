@@ -100,6 +100,7 @@ struct world {
   int begun;                   /* world_up's begin: 0 open, 1 done, -1 failed */
   ml_rc up_rc;
   ml_err up_err;
+  int64_t boot;                /* the highest number of a start so far */
   /* clients */
   ask *asks;
   size_t ask_count, ask_cap;

@@ -5,7 +5,7 @@ return ml.workflow { "retry",
   hosts  = { "peer.test" },
   fields = { { "tag", "string" }, { "id", "string" } },
   phases = {
-    { "reserve", ml.activity { "reserve", retry = { 50, "5s..2m" }, run = function(ctx)
+    { "reserve", ml.activity { "reserve", retry = { 50, "5s..2m" }, timeout = "20s", run = function(ctx)
         local id = ctx:uuid()
         local r = ctx:step("price", function() return { net = 7 } end).net + ctx:random(1000)
         ctx.http.get("https://peer.test/stock")
