@@ -262,6 +262,36 @@ void ml_call_later(ml_call *c, int64_t after_ms, ml_call_fn *then) {
   ml_loop_timer_set(c->timer, after_ms);
 }
 
+/* ---- until a process rests ---- */
+
+enum { REST_MS = 1000 };
+
+static void rested(void *arg, const ml_process *p, const ml_flow *f) {
+  ml_call *c = arg;
+
+  ml_loop_timer_free(c->timer);
+  c->timer = NULL;
+  c->rested(c, p, f);
+}
+
+static void rest_is_long(ml_call *c) {
+  ml_run_rest_cancel(c->run, c->rest_n, c);
+  c->rested(c, NULL, NULL);
+}
+
+void ml_call_rest(ml_call *c, int64_t n, ml_call_rested_fn *then) {
+  c->rest_n = n;
+  c->rested = then;
+  c->then = rest_is_long;
+  c->timer = ml_loop_timer_new(ml_api_conf_of(c->api)->loop, timer_rang, c);
+  if (c->timer != NULL) {
+    ml_loop_timer_set(c->timer, REST_MS);
+    if (ml_run_rest(c->run, n, rested, c) == ML_OK)
+      return;
+  }
+  ml_call_refuse(c, ML_NOMEM, NULL);
+}
+
 /* ---- inputs ---- */
 
 ml_input *ml_call_input(ml_call *c, int64_t n, const uint8_t id[16],

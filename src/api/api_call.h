@@ -127,6 +127,8 @@ struct ml_call {
   const struct ml_way *way;
   void *refused;               /* why an input was, while its key is looked up */
   ml_loop_timer *timer;
+  int64_t rest_n;              /* whose rest is awaited */
+  void (*rested)(ml_call *c, const ml_process *p, const ml_flow *f);
   ml_call *prev, *next;
 };
 
@@ -195,6 +197,11 @@ void ml_call_read(ml_call *c, ml_rc (*work)(ml_call *c, ml_read *r),
 void ml_call_write(ml_call *c, void (*fill)(ml_call *c, ml_batch *b),
                    ml_call_fn *then);
 void ml_call_later(ml_call *c, int64_t after_ms, ml_call_fn *then);
+/* When process n rests, or after a second: p, f as it is on disk, for the call;
+** NULL: look into the store. */
+typedef void ml_call_rested_fn(ml_call *c, const ml_process *p,
+                               const ml_flow *f);
+void ml_call_rest(ml_call *c, int64_t n, ml_call_rested_fn *then);
 
 /*
 ** How an input's answer is made.  `render` writes the body into c->out from

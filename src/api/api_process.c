@@ -6,7 +6,7 @@
 #include "api/api_render.h"
 #include "base/text.h"
 
-enum { WAIT_MS = 1000, WAIT_STEP_MS = 5, HISTORY_PAGE = 1000 };
+enum { HISTORY_PAGE = 1000 };
 
 /* ---- reading one ---- */
 
@@ -291,64 +291,37 @@ static ml_input *change(ml_call *c, ml_event_kind kind) {
 
 /* ---- start ---- */
 
-typedef struct waiting {
-  ml_seen seen;               /* first: c->state is read as an ml_seen too */
-  int64_t until_ms, step_ms;
-} waiting;
+static void rested(ml_call *c, const ml_process *p, const ml_flow *f) {
+  ml_buf kept = {0};
 
-static void look(ml_call *c);
-
-/* At rest: nothing in flight (a lease is a negative due). */
-static void looked(ml_call *c) {
-  waiting *w = c->state;
-
-  if (ml_process_rests(&w->seen.row) || ml_wait_over(c, w->until_ms)) {
-    send_seen(c, c->way->status);
+  if (p == NULL) {
+    ml_call_read(c, read_seen, send_seen_way);
     return;
   }
-  w->step_ms *= 2;
-  ml_call_later(c, w->step_ms, look);
-}
-
-static void look(ml_call *c) {
-  ml_call_read(c, read_seen, looked);
-}
-
-bool ml_process_rests(const ml_row_process *row) {
-  return row->due >= 0;
-}
-
-int64_t ml_wait_until(const ml_call *c) {
-  ml_clock *clock = ml_api_conf_of(c->api)->clock;
-
-  return clock->mono_ms(clock) + WAIT_MS;
-}
-
-bool ml_wait_over(const ml_call *c, int64_t until_ms) {
-  ml_clock *clock = ml_api_conf_of(c->api)->clock;
-
-  return clock->mono_ms(clock) >= until_ms;
+  ml_buf_reset(&c->out);
+  ml_jw_init(&c->w, &c->out);
+  if (!render_process(c, p, f, NULL, &kept))
+    c->out.bad = true;
+  ml_buf_free(&kept);
+  ml_call_send(c, c->way->status);
 }
 
 static void started(ml_call *c) {
-  waiting *w;
+  ml_seen *s;
   uint32_t no;
 
   if (!ml_call_query_bool(c, "wait")) {
     ml_call_send(c, 201);
     return;
   }
-  w = ml_call_alloc(c, sizeof *w);
-  if (w == NULL)
+  s = ml_call_alloc(c, sizeof *s);
+  if (s == NULL)
     return;
-  c->state = w;
-  if (!ml_call_id(c, (ml_str){c->location.p + strlen("/v1/processes/"),
-                              c->location.n - strlen("/v1/processes/")},
-                  false, w->seen.id, &w->seen.n, &no))
-    return;
-  w->until_ms = ml_wait_until(c);
-  w->step_ms = WAIT_STEP_MS;
-  look(c);
+  c->state = s;
+  if (ml_call_id(c, (ml_str){c->location.p + strlen("/v1/processes/"),
+                             c->location.n - strlen("/v1/processes/")},
+                 false, s->id, &s->n, &no))
+    ml_call_rest(c, s->n, rested);
 }
 
 static const ml_way start_way = {201, render_process, started, show_again};

@@ -22,10 +22,4 @@ ml_rc ml_process_read(ml_call *c, ml_read *r, ml_seen *s);
 void ml_process_put_seen(ml_call *c, const ml_seen *s);
 ml_str ml_process_workflow_name(const ml_call *c, const ml_row_process *row);
 
-/* Nothing in flight: it waits for somebody or a moment, or has ended. */
-bool ml_process_rests(const ml_row_process *row);
-/* One second from now, and is it over? */
-int64_t ml_wait_until(const ml_call *c);
-bool ml_wait_over(const ml_call *c, int64_t until_ms);
-
 #endif

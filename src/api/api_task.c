@@ -4,7 +4,7 @@
 #include "api/api_process.h"
 #include "base/text.h"
 
-enum { LANES_MAX = 64, PAGES_MAX = 20, NEXT_LOOKED_AT = 50, STEP_MS = 5 };
+enum { LANES_MAX = 64, PAGES_MAX = 20, NEXT_LOOKED_AT = 50 };
 
 typedef struct item {         /* a task and the process it belongs to */
   ml_row_task task;
@@ -23,9 +23,6 @@ typedef struct tasking {
   item *items;
   size_t count;
   ml_task_at more;
-  /* ?next=1 */
-  int64_t until_ms, step_ms;
-  bool over, done;
 } tasking;
 
 /* ---- rendering ---- */
@@ -334,25 +331,14 @@ static ml_rc choose_next(ml_call *c, ml_read *r, tasking *t) {
 }
 
 static ml_rc read_after(ml_call *c, ml_read *r) {
-  tasking *t = c->state;
   ml_rc rc = read_task(c, r);
 
-  if (rc != ML_OK)
-    return rc;
-  t->done = t->over || ml_process_rests(&t->seen.row);
-  return t->done ? choose_next(c, r, t) : ML_OK;
+  return rc == ML_OK ? choose_next(c, r, c->state) : rc;
 }
-
-static void look(ml_call *c);
 
 static void looked(ml_call *c) {
   tasking *t = c->state;
 
-  if (!t->done) {
-    t->step_ms *= 2;
-    ml_call_later(c, t->step_ms, look);
-    return;
-  }
   ml_buf_reset(&c->out);
   ml_jw_init(&c->w, &c->out);
   ml_jw_obj(&c->w);
@@ -372,10 +358,9 @@ static void looked(ml_call *c) {
   ml_call_send(c, 200);
 }
 
-static void look(ml_call *c) {
-  tasking *t = c->state;
-
-  t->over = ml_wait_over(c, t->until_ms);
+static void rested(ml_call *c, const ml_process *p, const ml_flow *f) {
+  (void)p;
+  (void)f;
   ml_call_read(c, read_after, looked);
 }
 
@@ -389,9 +374,7 @@ static void completed(ml_call *c) {
   if (t->who.user.p != NULL)
     want_mine(c, t);
   t->want.status = ML_TASK_OPEN;
-  t->until_ms = ml_wait_until(c);
-  t->step_ms = STEP_MS;
-  look(c);
+  ml_call_rest(c, t->seen.n, rested);
 }
 
 static void completed_again(ml_call *c, ml_str kept) {

@@ -59,6 +59,13 @@ typedef struct load {
   bool starved;
 } load;
 
+/* Who wants to hear that a process rests. */
+typedef struct resting {
+  struct resting *next;
+  ml_run_rest_fn *fn;
+  void *arg;
+} resting;
+
 typedef struct proc {
   struct proc *chain;            /* of the table's slot */
   struct proc *next_dirty, *next_grave;
@@ -67,6 +74,7 @@ typedef struct proc {
   const ml_flow *f;
   const bundle *b;
   ml_input *first, **end;        /* wait until it is loaded */
+  resting *resting;              /* told when it leaves the table */
   load *load;                    /* made since the last batch; or NULL */
   bool dirty;                    /* in the dirty list */
   bool fresh;                    /* never in a batch: insert, not replace */

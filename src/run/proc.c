@@ -31,9 +31,60 @@ proc *proc_new(ml_run *r, int64_t n) {
   return pr;
 }
 
+static void resting_free(resting *list) {
+  while (list != NULL) {
+    resting *w = list;
+
+    list = w->next;
+    ml_mem_free(w);
+  }
+}
+
+/* It has left the table: what these ask for now loads it anew. */
+static void tell_resting(proc *pr, const ml_process *p) {
+  while (pr->resting != NULL) {
+    resting *w = pr->resting;
+
+    pr->resting = w->next;
+    w->fn(w->arg, p, p != NULL ? pr->f : NULL);
+    ml_mem_free(w);
+  }
+}
+
+ml_rc ml_run_rest(ml_run *r, int64_t n, ml_run_rest_fn *fn, void *arg) {
+  proc *pr = proc_find(r, n);
+  resting *w;
+
+  if (pr == NULL) {
+    fn(arg, NULL, NULL);
+    return ML_OK;
+  }
+  w = ml_mem_alloc(sizeof *w);
+  if (w == NULL)
+    return ML_NOMEM;
+  *w = (resting){pr->resting, fn, arg};
+  pr->resting = w;
+  return ML_OK;
+}
+
+void ml_run_rest_cancel(ml_run *r, int64_t n, void *arg) {
+  proc *pr = proc_find(r, n);
+  resting **at = pr != NULL ? &pr->resting : NULL;
+
+  while (at != NULL && *at != NULL && (*at)->arg != arg)
+    at = &(*at)->next;
+  if (at != NULL && *at != NULL) {
+    resting *w = *at;
+
+    *at = w->next;
+    ml_mem_free(w);
+  }
+}
+
 void proc_free(proc *pr) {
   if (pr == NULL)
     return;
+  resting_free(pr->resting);
   ml_process_free(pr->p);
   load_free(pr->load);
   ml_mem_free(pr->journal);
@@ -79,6 +130,7 @@ void proc_rest(ml_run *r, proc *pr) {
   if (pr->p->seq > 0 && pr->p->status != ML_OPEN && pr->p->out_count > 0)
     return;
   proc_unlink(r, pr);
+  tell_resting(pr, pr->p);
   proc_free(pr);
 }
 
@@ -117,6 +169,7 @@ void proc_drop(ml_run *r, proc *pr, ml_rc rc) {
   refuse_answers(r, pr->load, rc);
   load_free(pr->load);
   pr->load = NULL;
+  tell_resting(pr, NULL);
   pr->next_grave = r->grave;
   r->grave = pr;
   flush_soon(r);

@@ -144,6 +144,16 @@ ml_input *ml_input_new(void);    /* NULL: out of memory */
 void ml_input_free(ml_input *in);        /* only when not handed over */
 void ml_run_put(ml_run *r, ml_input *in);
 
+/*
+** Tell when process n rests: nothing of it is under way here and all of it is
+** on disk.  Once, from the loop; perhaps before this returns.  p, f: as it is
+** on disk, for the call; NULL: it was not in memory (it rests already), or its
+** batch failed: the store says how it is.
+*/
+typedef void ml_run_rest_fn(void *arg, const ml_process *p, const ml_flow *f);
+ml_rc ml_run_rest(ml_run *r, int64_t n, ml_run_rest_fn *fn, void *arg);
+void ml_run_rest_cancel(ml_run *r, int64_t n, void *arg);
+
 /* ---- reads: the store's reader, with a snapshot after every reported commit */
 ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done, void *arg);
 
