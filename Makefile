@@ -44,7 +44,7 @@ $(BUILD)/obj/smtp-capture/%.o: contrib/smtp-capture/%.c
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
-$(addprefix $(BUILD)/tests/,test_store test_store_file test_store_fault): $(wildcard tests/store_suite*.c)
+$(addprefix $(BUILD)/tests/,test_store test_store_file test_store_fault test_store_backup): $(wildcard tests/store_suite*.c)
 $(BUILD)/tests/test_mail: contrib/smtp-capture/capture.c
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 	@mkdir -p $(@D)

@@ -30,7 +30,7 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_process, &ml_routes_history, &ml_routes_task,
     &ml_routes_workflow, &ml_routes_setting, &ml_routes_people,
     &ml_routes_token, &ml_routes_hook,
-    &ml_routes_ops};
+    &ml_routes_ops, &ml_routes_backup};
 
   *out = all;
   return sizeof all / sizeof *all;

@@ -65,7 +65,7 @@ typedef struct ml_routes {    /* the rows of one file, and their shapes */
 
 extern const ml_routes ml_routes_process, ml_routes_history, ml_routes_task,
     ml_routes_people, ml_routes_token, ml_routes_workflow, ml_routes_setting,
-    ml_routes_hook, ml_routes_ops;
+    ml_routes_hook, ml_routes_ops, ml_routes_backup;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cmd/args.h"
 #include "cmd/files.h"
+#include "store/backup.h"
 
 enum { TURN_MS = 1000 };
 
@@ -88,8 +89,10 @@ ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
 
 void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
   ml_host_free(g->script);       /* its open questions end; the run hears it */
-  if (g->store != NULL)
+  if (g->store != NULL) {
+    ml_store_backup_stop(g->store);
     ml_store_wait(g->store);
+  }
   ml_run_free(g->run);
   g->run = NULL;
   if (after != NULL)

@@ -66,8 +66,7 @@ static const char *only_socket(ml_arena *a, size_t *n) {
   return *n == 1 ? found : NULL;
 }
 
-static int find_socket(ml_remote *r, const ml_args *a) {
-  const char *path = ml_args_get(a, "socket");
+static int find_socket(ml_remote *r, const char *path) {
   size_t n = 0;
 
   if (path != NULL && !is_socket(path))
@@ -143,6 +142,10 @@ static int set_token(ml_remote *r, const ml_args *a) {
 }
 
 int ml_remote_open(const ml_args *a, ml_remote **out) {
+  return ml_remote_open_at(a, NULL, out);
+}
+
+int ml_remote_open_at(const ml_args *a, const char *socket, ml_remote **out) {
   ml_remote *r = ml_mem_zero(sizeof *r);
   const char *url = ml_args_get(a, "url");
   ml_err e = {0};
@@ -151,9 +154,12 @@ int ml_remote_open(const ml_args *a, ml_remote **out) {
   *out = NULL;
   if (r == NULL)
     return ml_out_fail(ML_EXIT_FALSE, "out of memory");
-  if (ml_args_given(a, "socket") != NULL && ml_args_given(a, "url") == NULL)
+  if (socket != NULL ||
+      (ml_args_given(a, "socket") != NULL && ml_args_given(a, "url") == NULL))
     url = NULL;                  /* an option wins over the configuration */
-  code = url != NULL ? set_url(r, url) : find_socket(r, a);
+  if (socket == NULL)
+    socket = ml_args_get(a, "socket");
+  code = url != NULL ? set_url(r, url) : find_socket(r, socket);
   if (code == ML_EXIT_FINE)
     code = set_token(r, a);
   if (code == ML_EXIT_FINE

@@ -26,6 +26,8 @@ typedef struct ml_remote ml_remote;
 extern const ml_opt ml_remote_opts[];
 
 int ml_remote_open(const ml_args *a, ml_remote **out);
+/* The same at this socket; NULL: where the options say. */
+int ml_remote_open_at(const ml_args *a, const char *socket, ml_remote **out);
 void ml_remote_close(ml_remote *r);              /* NULL allowed */
 
 /*

@@ -134,6 +134,15 @@ static const ml_verb verbs[] = {
    "moonlane setting order-delivery kintone_token --file token.txt\n"
    "moonlane setting order-delivery kintone_token --file - < token.txt",
    ml_opts_setting, 1, 3, NULL, ml_cmd_setting},
+  {"backup", "FILE", "copy the store to a file, while it is in use or not",
+   "The copy is of one moment, checked whole before it gets its name, and "
+   "replaces nothing. With an engine running it is the engine that writes it. "
+   "The key of sealed settings (the store's FILE.key) is not in it: keep it "
+   "apart. To go back: stop the engine, put the copy in the store's place "
+   "(without -wal and -shm), start.",
+   "moonlane backup /var/backups/moonlane-monday.db\n"
+   "moonlane backup monday.db --db /var/lib/moonlane/db",
+   ml_opts_backup, 1, 1, ml_cmd_backup, NULL},
   {"repl", "[ID]", "look around and repair, line by line",
    "help lists its commands; anything else is Lua, run by the engine in the "
    "sandbox.",

@@ -149,6 +149,7 @@ ml_rc ml_migrate_check(sqlite3 *db, uint32_t count, uint32_t *version,
 typedef struct ml_job {
   struct ml_job *next;
   bool is_read;
+  bool is_backup;          /* backup.c */
 } ml_job;
 
 typedef struct ml_jobs {
@@ -238,6 +239,8 @@ struct ml_store {
   int64_t last_n;
   size_t batches_out, reads_out;   /* handed over, not yet reaped */
   bool reading;           /* inline: inside a job */
+  bool backup;            /* one is under way */
+  atomic_bool backup_stop;
   /* the writer's */
   ml_walog log;
   ml_rc dead;             /* a flush failed: answer this for ever */
@@ -269,6 +272,10 @@ void *ml_reader_main(void *store);
 void ml_read_done(ml_store *s, ml_job *job);         /* reaped: tell, free */
 /* sqlite_jobs.c: hand finished jobs back to the owner (any thread). */
 void ml_store_finished(ml_store *s, ml_jobs *jobs);
+/* sqlite_open.c: a thread that takes no signal.  0, or an errno. */
+int ml_store_thread(pthread_t *t, void *(*fn)(void *), void *arg);
+/* backup.c */
+void ml_backup_reaped(ml_store *s, ml_job *job);
 
 struct ml_read {
   ml_store *s;

@@ -91,7 +91,9 @@ void ml_store_reap(ml_store *s) {
     pthread_mutex_unlock(&s->mu);
     if (j == NULL)
       return;
-    if (j->is_read)
+    if (j->is_backup)
+      ml_backup_reaped(s, j);
+    else if (j->is_read)
       ml_read_done(s, j);
     else
       batch_done(s, (ml_batch *)j);
@@ -101,7 +103,7 @@ void ml_store_reap(ml_store *s) {
 void ml_store_wait(ml_store *s) {
   for (;;) {
     ml_store_reap(s);
-    if (s->batches_out == 0 && s->reads_out == 0)
+    if (s->batches_out == 0 && s->reads_out == 0 && !s->backup)
       return;
     pthread_mutex_lock(&s->mu);
     while (s->done.head == NULL)

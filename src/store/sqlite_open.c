@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/plant.h"
+#include "store/backup.h"
 #include "store/sqlite.h"
 
 /* STRICT tables came with 3.37. */
@@ -73,34 +74,41 @@ static ml_rc write_pid(int fd) {
                                                                      : ML_IO;
 }
 
+static ml_rc lock_it(int fd, const char *name, ml_err *e) {
+  ml_rc rc;
+
+  if (!ML_PLANTED(second_writer) && flock(fd, LOCK_EX | LOCK_NB) != 0)
+    return errno == EWOULDBLOCK
+               ? held_by(fd, name, e)
+               : ml_err_set(e, ML_IO, NULL, "%s: %s", name, strerror(errno));
+  rc = write_pid(fd);
+  if (rc == ML_IO)
+    ml_err_set(e, rc, NULL, "%s cannot be locked: %s", name, strerror(errno));
+  return rc;
+}
+
 /* The file stays when the lock goes: to remove it would let two others hold
 ** two files of that name. */
-static ml_rc take_lock(ml_store *s, ml_err *e) {
+ml_rc ml_store_lock(const char *path, int *fd, ml_err *e) {
   ml_buf name = {0};
-  ml_rc rc = ML_OK;
+  ml_rc rc;
 
-  ml_buf_printf(&name, "%s.lock", s->path);
+  *fd = -1;
+  ml_buf_printf(&name, "%s.lock", path);
   if (name.bad) {
-    rc = ML_NOMEM;
-    goto end;
+    ml_buf_free(&name);
+    return ML_NOMEM;
   }
-  s->lock_fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (s->lock_fd < 0) {
+  *fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (*fd < 0)
     rc = ml_err_set(e, errno == ENOSPC ? ML_FULL : ML_IO, NULL, "%s: %s",
                     name.p, strerror(errno));
-    goto end;
-  }
-  if (!ML_PLANTED(second_writer) &&
-      flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
-    rc = errno == EWOULDBLOCK
-             ? held_by(s->lock_fd, name.p, e)
-             : ml_err_set(e, ML_IO, NULL, "%s: %s", name.p, strerror(errno));
   else
-    rc = write_pid(s->lock_fd);
-  if (rc == ML_IO)
-    ml_err_set(e, rc, NULL, "%s cannot be locked: %s", name.p,
-               strerror(errno));
-end:
+    rc = lock_it(*fd, name.p, e);
+  if (rc != ML_OK && *fd >= 0) {
+    close(*fd);
+    *fd = -1;
+  }
   ml_buf_free(&name);
   return rc;
 }
@@ -332,7 +340,7 @@ static ml_rc open_to_write(ml_store *s, const ml_store_conf *conf, ml_err *e) {
   if (conf->version_max > 0 && conf->version_max < newest)
     newest = conf->version_max;
   if (!s->memory && conf->vfs == NULL) {
-    rc = take_lock(s, e);
+    rc = ml_store_lock(s->path, &s->lock_fd, e);
     if (rc == ML_OK)
       rc = create(s->path, e);
     if (rc != ML_OK)
@@ -384,20 +392,22 @@ static ml_rc open_to_read(ml_store *s, const ml_store_conf *conf, ml_err *e) {
 }
 
 /* Signals are the owner's business. */
-static ml_rc start_threads(ml_store *s) {
+int ml_store_thread(pthread_t *t, void *(*fn)(void *), void *arg) {
   sigset_t all, was;
   int failed;
 
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &was);
-  failed = pthread_create(&s->read_thread, NULL, ml_reader_main, s);
-  s->read_on = failed == 0;
-  if (!failed && !s->read_only) {
-    failed = pthread_create(&s->write_thread, NULL, ml_writer_main, s);
-    s->write_on = failed == 0;
-  }
+  failed = pthread_create(t, NULL, fn, arg);
   pthread_sigmask(SIG_SETMASK, &was, NULL);
-  return failed ? ML_NOMEM : ML_OK;
+  return failed;
+}
+
+static ml_rc start_threads(ml_store *s) {
+  s->read_on = ml_store_thread(&s->read_thread, ml_reader_main, s) == 0;
+  if (s->read_on && !s->read_only)
+    s->write_on = ml_store_thread(&s->write_thread, ml_writer_main, s) == 0;
+  return s->read_on && (s->read_only || s->write_on) ? ML_OK : ML_NOMEM;
 }
 
 static ml_rc make_locks(ml_store *s) {
@@ -507,6 +517,7 @@ void ml_store_close(ml_store *s) {
   if (s == NULL)
     return;
   if (s->mu_made) {
+    ml_store_backup_stop(s);
     ml_store_wait(s);
     stop_threads(s);
   }

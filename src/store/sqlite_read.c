@@ -86,7 +86,7 @@ ml_rc ml_store_read(ml_store *s, ml_read_fn *work, ml_read_done_fn *done,
 
   if (j == NULL)
     return ML_NOMEM;
-  *j = (Job){{NULL, true}, work, done, arg};
+  *j = (Job){{NULL, true, false}, work, done, arg};
   s->reads_out++;
   if (!s->threaded) {
     run_inline(s, j);
