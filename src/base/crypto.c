@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-#define BLOCK 64   /* bytes that SHA-256 works on at a time */
+#define BLOCK_MAX 128   /* bytes that a digest works on at a time, at most */
 
 /* ---- SHA-256 ---- */
 
@@ -18,18 +18,22 @@ struct ml_sha {
   bool bad;
 };
 
-ml_sha *ml_sha_open(void) {
+static ml_sha *open_digest(const EVP_MD *md) {
   ml_sha *h = ml_mem_zero(sizeof *h);
 
   if (h == NULL)
     return NULL;
   h->ctx = EVP_MD_CTX_new();
-  if (h->ctx == NULL || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1) {
+  if (h->ctx == NULL || EVP_DigestInit_ex(h->ctx, md, NULL) != 1) {
     EVP_MD_CTX_free(h->ctx);
     ml_mem_free(h);
     return NULL;
   }
   return h;
+}
+
+ml_sha *ml_sha_open(void) {
+  return open_digest(EVP_sha256());
 }
 
 void ml_sha_add(ml_sha *h, const void *p, size_t n) {
@@ -58,34 +62,70 @@ ml_rc ml_sha256(const void *p, size_t n, uint8_t out[ML_SHA256_LEN]) {
 
 /* ---- HMAC ---- */
 
-/* SHA-256 over the key block, each byte XORed with `pad`, then the text. */
-static ml_rc keyed(const uint8_t block[BLOCK], uint8_t pad, const void *p,
-                   size_t n, uint8_t out[ML_SHA256_LEN]) {
-  uint8_t padded[BLOCK];
-  ml_sha *h = ml_sha_open();
+static const struct {
+  const EVP_MD *(*md)(void);
+  size_t len, block;             /* of the result; worked on at a time */
+} digests[] = {
+  [ML_SHA256] = {EVP_sha256, 32, 64},
+  [ML_SHA1] = {EVP_sha1, 20, 64},
+  [ML_SHA512] = {EVP_sha512, 64, BLOCK_MAX}};
 
-  for (int i = 0; i < BLOCK; i++)
-    padded[i] = block[i] ^ pad;
-  ml_sha_add(h, padded, sizeof padded);
-  ml_sha_add(h, p, n);
-  ml_crypto_wipe(padded, sizeof padded);
+size_t ml_digest_len(ml_digest d) {
+  return digests[d].len;
+}
+
+/* The digest over a first part and then the others. */
+static ml_rc digest(ml_digest d, const void *first, size_t first_len,
+                    const ml_str *parts, size_t n, uint8_t *out) {
+  ml_sha *h = open_digest(digests[d].md());
+
+  ml_sha_add(h, first, first_len);
+  for (size_t i = 0; i < n; i++)
+    ml_sha_add(h, parts[i].p, parts[i].n);
   return ml_sha_close(h, out);
+}
+
+/* The digest over the key block, each byte XORed with `pad`, and the parts. */
+static ml_rc keyed(ml_digest d, const uint8_t *block, uint8_t pad,
+                   const ml_str *parts, size_t n, uint8_t *out) {
+  uint8_t padded[BLOCK_MAX];
+  ml_rc rc;
+
+  for (size_t i = 0; i < digests[d].block; i++)
+    padded[i] = block[i] ^ pad;
+  rc = digest(d, padded, digests[d].block, parts, n, out);
+  ml_crypto_wipe(padded, sizeof padded);
+  return rc;
+}
+
+ml_rc ml_hmac(ml_digest d, ml_str key, const ml_str *parts, size_t n,
+              uint8_t out[ML_DIGEST_MAX]) {
+  uint8_t block[BLOCK_MAX] = {0}, inner[ML_DIGEST_MAX];
+  ml_rc rc = ML_OK;
+
+  if (key.n > digests[d].block)
+    rc = digest(d, key.p, key.n, NULL, 0, block);
+  else if (key.n > 0)
+    memcpy(block, key.p, key.n);
+  if (rc == ML_OK)
+    rc = keyed(d, block, 0x36, parts, n, inner);
+  if (rc == ML_OK) {
+    ml_str part = {(const char *)inner, digests[d].len};
+
+    rc = keyed(d, block, 0x5C, &part, 1, out);
+  }
+  ml_crypto_wipe(block, sizeof block);
+  return rc;
 }
 
 ml_rc ml_hmac_sha256(const void *key, size_t keylen, const void *msg,
                      size_t msglen, uint8_t out[ML_SHA256_LEN]) {
-  uint8_t block[BLOCK] = {0}, inner[ML_SHA256_LEN];
-  ml_rc rc = ML_OK;
+  uint8_t mac[ML_DIGEST_MAX];
+  ml_str part = {msg, msglen};
+  ml_rc rc = ml_hmac(ML_SHA256, (ml_str){key, keylen}, &part, 1, mac);
 
-  if (keylen > BLOCK)
-    rc = ml_sha256(key, keylen, block);
-  else if (keylen > 0)
-    memcpy(block, key, keylen);
   if (rc == ML_OK)
-    rc = keyed(block, 0x36, msg, msglen, inner);
-  if (rc == ML_OK)
-    rc = keyed(block, 0x5C, inner, sizeof inner, out);
-  ml_crypto_wipe(block, sizeof block);
+    memcpy(out, mac, ML_SHA256_LEN);
   return rc;
 }
 

@@ -42,6 +42,14 @@ ml_rc ml_sha_close(ml_sha *h, uint8_t out[ML_SHA256_LEN]);
 ml_rc ml_hmac_sha256(const void *key, size_t keylen, const void *msg,
                      size_t msglen, uint8_t out[ML_SHA256_LEN]);
 
+/* The same with another digest, over parts one after the other; `out` takes
+** ml_digest_len(d) bytes. */
+typedef enum ml_digest { ML_SHA256, ML_SHA1, ML_SHA512 } ml_digest;
+#define ML_DIGEST_MAX 64
+size_t ml_digest_len(ml_digest d);
+ml_rc ml_hmac(ml_digest d, ml_str key, const ml_str *parts, size_t n,
+              uint8_t out[ML_DIGEST_MAX]);
+
 /* Equal?  Takes the same time wherever the first difference is. */
 bool ml_crypto_eq(const void *a, const void *b, size_t n);
 /* Of texts: lengths may differ, and that may be told by the time.  None
