@@ -58,6 +58,7 @@ void load_free(load *l) {
   ml_mem_free(l->posts);
   ml_mem_free(l->effects);
   ml_mem_free(l->keys);
+  ml_mem_free(l->replays);
   ml_arena_free(&l->arena);
   ml_mem_free(l);
 }
@@ -304,6 +305,8 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
   if (l->identity.p != NULL)
     ml_batch_occurrence(b, pr->f->name, ML_STR(""), l->identity,
                         pr->p->created_ms, pr->n);
+  for (size_t i = 0; i < l->replay_count; i++)
+    ml_batch_replay(b, &l->replays[i]);
   for (size_t i = 0; i < l->key_count; i++) {
     keyed *k = &l->keys[i];
 

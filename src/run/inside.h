@@ -55,6 +55,7 @@ typedef struct load {
   ml_effect *effects;       size_t effect_count, effect_cap;   /* outside */
   ml_input *answers, **answers_end;     /* inputs to be told */
   struct keyed *keys;       size_t key_count, key_cap;
+  ml_row_replay *replays;   size_t replay_count, replay_cap;
   ml_str identity;               /* the occurrence that started it; or none */
   bool starved;
 } load;
@@ -163,7 +164,8 @@ typedef struct outbox {
   bool reading, again;
 } outbox;
 
-enum { TABLE_SIZE = 4096 };
+enum { TABLE_SIZE = 4096, SEEN_SLOTS = 256 };
+typedef struct seen seen;       /* a signed request on its way (replay.c) */
 
 struct ml_run {
   ml_run_conf conf;
@@ -184,6 +186,7 @@ struct ml_run {
   ml_row_trigger *trigger_rows; size_t trigger_row_count;
   ml_arena trigger_arena;
   ml_buf broken;
+  seen *seen[SEEN_SLOTS];
   size_t busy;                   /* loads of folders, reads, evals, triggers */
   /* the scan */
   ml_loop_timer *timer;
@@ -230,6 +233,17 @@ void flush_soon(ml_run *r);
 void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
                    void *arg);
 void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
+
+/* replay.c: a request is on its way from _hold (done: ML_OK, or ML_EXISTS) until
+** _release.  Texts of `x` are copied. */
+void replay_hold(ml_run *r, const ml_replay *x, ml_run_done_fn *done,
+                 void *arg);
+void replay_release(ml_run *r, const ml_replay *x);   /* no id: nothing */
+ml_row_replay replay_row(const ml_run *r, const ml_replay *x);
+void replay_hold_input(ml_run *r, ml_input *in);      /* then put it again */
+void replay_release_input(ml_run *r, ml_input *in);
+void replay_keep(ml_run *r, load *l, const ml_input *in);
+void replays_free(ml_run *r);
 
 /* script.c: slices; call.c: HTTP and what else leaves */
 void script_run(ml_run *r, proc *pr, const ml_effect *ef);

@@ -544,6 +544,8 @@ static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
       rc = ML_NOMEM;
     else if (in->has_key)
       keep_key(r, pr->load, in);
+    if (rc == ML_OK && in->held)
+      replay_keep(r, pr->load, in);
   }
   if (rc == ML_NOMEM) {
     out_of_memory(r, pr, in);

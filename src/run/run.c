@@ -82,6 +82,7 @@ void ml_run_free(ml_run *r) {
   }
   triggers_free(r);
   outbox_free(r);
+  replays_free(r);
   for (size_t i = 0; i < r->bundle_count; i++)
     bundle_free(r->bundles[i]);
   ml_mem_free(r->bundles);

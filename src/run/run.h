@@ -113,6 +113,17 @@ ml_process *ml_run_process_of(const ml_run *r, const ml_row_process *row,
 ** it over with ml_run_put(); from then on it is the run's.
 */
 typedef struct ml_input ml_input;
+
+/*
+** A request that may be taken once until its moment: a signed one, whose
+** signature is good by itself until then.  scope says who checks it ("hook/",
+** "partner/" and a name), id is the sender's or made of the signature.
+*/
+typedef struct ml_replay {
+  ml_str scope, id;              /* id none: nothing to look at */
+  int64_t until_ms;
+} ml_replay;
+
 struct ml_input {
   ml_arena arena;
   int64_t n;                     /* process; 0: start a new one */
@@ -125,6 +136,8 @@ struct ml_input {
   int64_t parent_n;              /* start: by ctx:start / ctx:call */
   ml_str parent_act, parent_call;
   ml_str trigger, identity;      /* start by a trigger: its occurrence, seen once */
+  ml_replay replay;              /* ML_EXISTS when it was taken already; else
+                                    its mark is in the commit of what it makes */
   /* Right after the event was taken, before the commit: write the answer from
   ** the process as it now is.  NULL: none. */
   int (*render)(void *arg, const ml_process *p, const ml_flow *f,
@@ -136,6 +149,8 @@ struct ml_input {
   void *arg;
   /* the run's */
   struct ml_input *next;
+  ml_run *run;
+  bool held;                     /* its replay is on its way */
   ml_buf out;
   int status;
   ml_err refusal;                /* rc set: what `done` will be told */
@@ -153,6 +168,11 @@ void ml_run_put(ml_run *r, ml_input *in);
 typedef void ml_run_rest_fn(void *arg, const ml_process *p, const ml_flow *f);
 ml_rc ml_run_rest(ml_run *r, int64_t n, ml_run_rest_fn *fn, void *arg);
 void ml_run_rest_cancel(ml_run *r, int64_t n, void *arg);
+
+/* The same for a request that makes no process: ML_OK once its mark is on disk,
+** ML_EXISTS when it was taken already. */
+void ml_run_replay(ml_run *r, const ml_replay *what, ml_run_done_fn *done,
+                   void *arg);
 
 /* ---- reads: the store's reader, with a snapshot after every reported commit */
 ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done, void *arg);

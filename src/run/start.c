@@ -24,7 +24,7 @@ void ml_input_free(ml_input *in) {
 }
 
 void input_answer(ml_run *r, ml_input *in, ml_rc rc, const ml_err *e) {
-  (void)r;
+  replay_release_input(r, in);
   if (in->done != NULL)
     in->done(in->arg, rc, e, in->status, &in->out, false);
   ml_input_free(in);
@@ -51,7 +51,11 @@ static void replay_done(void *arg) {
   ml_input *in = rp->in;
   ml_err e = {0};
 
-  if (rp->rc != ML_OK) {
+  replay_release_input(rp->r, in);
+  if (rp->rc == ML_NOT_FOUND) {    /* not its key was there, something else */
+    rp->rc = ml_err_set(&e, ML_EXISTS, "", "what it would make is there "
+                        "already");
+  } else if (rp->rc != ML_OK) {
     ml_err_set(&e, rp->rc, "", "the earlier request under this key could not "
                "be read");
   } else if (memcmp(rp->row.body, in->body_hash, sizeof rp->row.body) != 0) {
@@ -239,6 +243,10 @@ void ml_run_put(ml_run *r, ml_input *in) {
   if (r->stopped || r->draining) {
     ml_err_set(&e, ML_AGAIN, "", "the engine is stopping");
     input_answer(r, in, ML_AGAIN, &e);
+    return;
+  }
+  if (in->replay.id.p != NULL && !in->held) {
+    replay_hold_input(r, in);
     return;
   }
   if (in->n == 0 && in->ev.kind == ML_EV_STARTED) {

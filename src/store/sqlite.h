@@ -26,6 +26,7 @@ enum {
                                           may be larger) */
   ML_STORE_PACK_MAX = 64 << 10,        /* bytes of a packed history row */
   ML_STORE_EXPIRE_MAX = 10000,         /* keys forgotten by one _keys_expire */
+  ML_STORE_REPLAY_FORGET = 16,         /* replay rows forgotten by a new one */
   ML_STORE_READ_MS = 5000,             /* one read job */
   ML_STORE_SCAN_MAX = 20000,           /* rows looked at for one page */
   ML_STORE_LANES_MAX = 64              /* lanes in one ml_read_tasks */
@@ -68,6 +69,8 @@ typedef enum ml_sql {
   SQL_POST_OLDEST,
   /* taken values */
   SQL_UNIQUE_PUT, SQL_UNIQUE_DROP, SQL_UNIQUE_GET,
+  /* requests that were taken */
+  SQL_REPLAY_PUT, SQL_REPLAY_FORGET, SQL_REPLAY_GET,
   SQL_COUNT
 } ml_sql;
 
@@ -130,6 +133,7 @@ extern const uint32_t ml_migration_count;
 /* The text of each step after the first, by its concept (schema_*.c). */
 extern const char ml_schema_outbox[];
 extern const char ml_schema_unique[];
+extern const char ml_schema_replay[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -164,7 +168,7 @@ typedef enum ml_op {
   OP_MAIL, OP_MAIL_DROP, OP_KEY, OP_KEYS_EXPIRE, OP_BUNDLE, OP_WORKFLOW,
   OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
   OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_UNIQUE,
-  OP_UNIQUE_DROP, OP_COUNT
+  OP_UNIQUE_DROP, OP_REPLAY, OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

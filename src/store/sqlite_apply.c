@@ -380,6 +380,7 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_TOKEN_DROP] = drop_token,     [OP_SETTING] = put_setting,
   [OP_POST] = ml_apply_post,          [OP_POST_END] = ml_apply_post_end,
   [OP_UNIQUE] = ml_apply_unique,    [OP_UNIQUE_DROP] = ml_apply_unique_drop,
+  [OP_REPLAY] = ml_apply_replay,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

@@ -59,5 +59,6 @@ ml_rc ml_apply_post(ml_feed *r);
 ml_rc ml_apply_post_end(ml_feed *r);
 ml_rc ml_apply_unique(ml_feed *r);
 ml_rc ml_apply_unique_drop(ml_feed *r);
+ml_rc ml_apply_replay(ml_feed *r);
 
 #endif

@@ -335,6 +335,18 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_UNIQUE_GET] = {
     "SELECT n FROM taken WHERE workflow = ? AND field = ? AND value = ?",
     NULL},
+
+  /* ---- requests that were taken ---- */
+  [SQL_REPLAY_PUT] = {
+    "INSERT INTO replay (scope, id, until_ms) VALUES (?,?,?)"
+    " ON CONFLICT (scope, id) DO UPDATE SET until_ms = excluded.until_ms"
+    " WHERE until_ms <= ?", NULL},
+  [SQL_REPLAY_FORGET] = {
+    "DELETE FROM replay WHERE (scope, id) IN"
+    " (SELECT scope, id FROM replay INDEXED BY replay_until"
+    "   WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)", NULL},
+  [SQL_REPLAY_GET] = {
+    "SELECT until_ms FROM replay WHERE scope = ? AND id = ?", NULL},
 };
 
 /* ---- connections ---- */

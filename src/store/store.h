@@ -273,6 +273,18 @@ void ml_batch_unique(ml_batch *b, uint32_t workflow, ml_str field,
 void ml_batch_unique_drop(ml_batch *b, uint32_t workflow, ml_str field,
                           ml_str value, int64_t n);
 
+/*
+** A request that was taken, to be refused when it comes again before until_ms
+** (SECURITY: signed ones).  Put it in the unit of what the request made, or in
+** one of its own: ML_EXISTS when it was there and its time is not over at
+** at_ms.  Each put forgets a few whose time is over.
+*/
+typedef struct ml_row_replay {
+  ml_str scope, id;              /* who checks it; what the sender calls it */
+  int64_t at_ms, until_ms;
+} ml_row_replay;
+void ml_batch_replay(ml_batch *b, const ml_row_replay *r);
+
 /* Hand over; done(arg, rc) is called from ml_store_reap() (inline: from reap
 ** too) with the batch, which is then the caller's again to free.  Only for a
 ** NULL batch (no memory for one) it is called at once, with ML_NOMEM. */
@@ -315,6 +327,9 @@ ml_rc ml_read_unique(ml_read *r, uint32_t workflow, ml_str field,
                      ml_str value, int64_t *n);
 ml_rc ml_read_by_key(ml_read *r, ml_arena *a, uint32_t workflow, ml_str field,
                      ml_str value, ml_row_process *out);
+
+/* Until when a request counts as taken; ML_NOT_FOUND: it was not. */
+ml_rc ml_read_replay(ml_read *r, ml_str scope, ml_str id, int64_t *until_ms);
 
 /* Numbers of processes whose moment has come (0 < due <= now) or whose lease
 ** has ended (due < 0, -due <= now), oldest first, after (due, n) exclusive;
