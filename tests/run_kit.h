@@ -57,7 +57,7 @@ static struct {
   ml_run *run;
   char dir[200], db[240], flows[240];
   const char *vfs;
-  bool threaded, memory, hold_polls;
+  bool threaded, memory, hold_polls, step_commits;
   kit_call calls[KIT_CALLS];
   size_t call_count;
   void (*on_send)(const kit_call *c);     /* looks while a call leaves */
@@ -193,6 +193,7 @@ static inline void kit_begin(void) {
                          .clock = &kit.clock.base};
   ml_run_conf conf = {.clock = &kit.clock.base, .rand = &kit.rand.base,
                       .http = &kit.http, .hold_polls = kit.hold_polls,
+                      .step_commits = kit.step_commits,
                       .stopped = kit_stopped};
   kit_came c = {0};
   ml_err e = {0};

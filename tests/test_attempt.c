@@ -48,6 +48,9 @@ static const ml_entry own[] = {
 static const ml_comment_out comments[] = {
   {{"seen", 4}, {"private", 7}}, {{"", 0}, {NULL, 0}},
 };
+static const ml_behind behind[] = {
+  {{"2.1", 3}, {"0190-2", 6}, {"B", 1}}, {{"3.1", 3}, {"0190-3", 6}, {"", 0}},
+};
 static const ml_log_line logs[] = {{1, {"a", 1}}, {4, {"b\n", 2}}};
 
 static ml_ask full_ask(void) {
@@ -69,6 +72,9 @@ static ml_ask full_ask(void) {
   q.attempt = 2;
   q.journal = journal;
   q.journal_count = LEN(journal);
+  q.activity = ML_STR("A");
+  q.links = behind;
+  q.link_count = LEN(behind);
   q.count_units = true;
   q.units = 1000000;
   q.soft_ms = 250;
@@ -148,6 +154,11 @@ static void ask_round(void **state) {
   same_str(back.payload, ML_NOSTR);
   assert_int_equal(back.now_ms, -5);
   same_entries(back.journal, back.journal_count, journal, LEN(journal));
+  same_str(back.activity, q.activity);
+  assert_int_equal(back.link_count, 2);
+  same_str(back.links[0].path, behind[0].path);
+  same_str(back.links[0].key, behind[0].key);
+  same_str(back.links[1].activity, ML_STR(""));
   assert_true(back.count_units);
   assert_int_equal(back.soft_ms, 250);
   ml_ask_pack(&again, &back);
@@ -179,6 +190,11 @@ static void answer_round_of(ml_answer r) {
   assert_int_equal(back.log_count, r.log_count);
   if (r.log_count > 1)
     assert_int_equal(back.logs[1].seq, 4);
+  assert_int_equal(back.link_count, r.link_count);
+  for (size_t i = 0; i < r.link_count; i++) {
+    assert_int_equal(back.links[i].end, r.links[i].end);
+    same_str(back.links[i].text, r.links[i].text);
+  }
   ml_answer_pack(&again, &back);
   assert_int_equal(again.len, b.len);
   assert_memory_equal(again.p, b.p, b.len);
@@ -189,12 +205,35 @@ static void answer_round_of(ml_answer r) {
 }
 
 static void answer_round(void **state) {
-  ml_answer empty = {0};
+  ml_answer empty = {0}, links[] = {full_answer(), want_answer()};
+  ml_answer many = full_answer();
 
   (void)state;
   answer_round_of(full_answer());
   answer_round_of(want_answer());
   answer_round_of(empty);
+  many.links = links;
+  many.link_count = LEN(links);
+  answer_round_of(many);
+}
+
+/* A link is believed no more than the first. */
+static void answer_links_are_checked(void **state) {
+  ml_answer r = full_answer(), bad = want_answer(), back;
+  ml_buf b = {0};
+  ml_arena a = {0};
+  ml_str rec;
+
+  (void)state;
+  bad.data = ML_STR("{}");       /* a want brings no data */
+  r.links = &bad;
+  r.link_count = 1;
+  ml_answer_pack(&b, &r);
+  rec = record(&b, ML_ANSWER_DONE);
+  assert_int_equal(ml_answer_unpack(&a, rec, &back), ML_CORRUPT);
+  free((void *)rec.p);
+  ml_arena_free(&a);
+  ml_buf_free(&b);
 }
 
 static void need_round(void **state) {
@@ -484,6 +523,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(ask_round),
     cmocka_unit_test(answer_round),
+    cmocka_unit_test(answer_links_are_checked),
     cmocka_unit_test(need_round),
     cmocka_unit_test(damaged),
     cmocka_unit_test(hostile_counts),

@@ -452,7 +452,10 @@ members.settings = setmetatable({}, read_only("ctx.settings", function()
   return S.settings
 end))
 members.process = setmetatable({}, read_only("ctx.process", function()
-  if S.process == nil then S.process = host.decode(S.process_text or "{}") end
+  if S.process == nil then
+    S.process = host.decode(S.process_text or "{}")
+    S.process.activity = S.activity or S.process.activity
+  end
   return S.process
 end))
 
@@ -638,6 +641,7 @@ end
 function M.begin(mode, fields, texts)
   S.fields = fields
   S.data_text, S.settings_text, S.process_text = texts.data, texts.settings, texts.process
+  S.activity = texts.activity
   S.data, S.settings, S.process = nil, nil, nil
   S.own = {}
   S.only = mode == "is_complete" and read_kinds or mode == "trigger" and every_kind or nil

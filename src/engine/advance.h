@@ -145,6 +145,18 @@ typedef struct ml_now {
 ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
                  const ml_now *now, ml_made *out, ml_err *e);
 
+/*
+** The activities that will begin one after the other, behind `a`, as long as
+** each ends as `done`: their numbers and what they are.  A guess (follow.c); at
+** most max, which may be 0.
+*/
+typedef struct ml_follower {
+  uint32_t no;
+  uint16_t def;                 /* flow->activities */
+} ml_follower;
+size_t ml_follow(const ml_flow *f, const ml_process *p, const ml_act *a,
+                 ml_follower *out, size_t max);
+
 /* What makes an activity move; the table is in move.c. */
 typedef enum ml_turn {
   ML_TURN_BEGUN, ML_TURN_PARKED /* person, signal, moment */, ML_TURN_RESUMED,

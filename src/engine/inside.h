@@ -58,6 +58,9 @@ void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by);
 void phase_judged(step *s, ml_strand *st, const bool *truths);
 void phase_ask_when(step *s, ml_strand *st);
 void phase_settle(step *s, uint32_t strand_no);   /* go on if the phase is done */
+/* Where a phase of f leads on that outcome: a phase, ML_TO_JOIN, ML_TO_FINISH. */
+int32_t phase_next(const ml_flow *f, uint16_t phase, ml_str outcome);
+bool phase_has_conditions(const ml_flow *f, const ml_phase *ph);
 void run_update(step *s);                         /* aggregate, tell changes */
 void run_end(step *s, ml_status status, ml_str why);
 

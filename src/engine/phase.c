@@ -21,11 +21,11 @@ static bool may_enter(const step *s, const ml_strand *st, int32_t phase) {
   return ph->max == 0 || st->entered[k] < ph->max;
 }
 
-static bool has_conditions(const step *s, const ml_phase *ph) {
+bool phase_has_conditions(const ml_flow *f, const ml_phase *ph) {
   if (ph->when)
     return true;
   for (uint16_t i = 0; i < ph->branch_count; i++)
-    if (s->f->branches[ph->first_branch + i].when)
+    if (f->branches[ph->first_branch + i].when)
       return true;
   return false;
 }
@@ -158,7 +158,7 @@ void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by) {
     return;
   }
   st->phase = (uint16_t)phase;
-  if (has_conditions(s, &s->f->phases[phase]))
+  if (phase_has_conditions(s->f, &s->f->phases[phase]))
     phase_ask_when(s, st);
   else
     phase_start(s, strand_no, NULL);
@@ -183,10 +183,9 @@ static bool phase_done(const step *s, const ml_strand *st) {
   return true;
 }
 
-/* Where the phase leads: a phase, ML_TO_JOIN or ML_TO_FINISH. */
-static int32_t where_next(const step *s, const ml_strand *st,
-                          const ml_phase *ph, ml_str outcome) {
-  const ml_list *l = &s->f->lists[st->list];
+int32_t phase_next(const ml_flow *f, uint16_t phase, ml_str outcome) {
+  const ml_phase *ph = &f->phases[phase];
+  const ml_list *l = &f->lists[ph->list];
   int32_t to = ML_TO_NEXT;
 
   for (uint16_t i = 0; i < ph->next_count; i++)
@@ -198,8 +197,8 @@ static int32_t where_next(const step *s, const ml_strand *st,
     }
   if (to != ML_TO_NEXT)
     return to;
-  if (st->phase + 1 < l->first_phase + l->phase_count)
-    return st->phase + 1;
+  if (phase + 1 < l->first_phase + l->phase_count)
+    return phase + 1;
   return l->branch < 0 ? ML_TO_FINISH : ML_TO_JOIN;
 }
 
@@ -235,7 +234,7 @@ void phase_settle(step *s, uint32_t strand_no) {
     if (decided)
       outcome = a->outcome;
   }
-  to = where_next(s, st, ph, outcome);
+  to = phase_next(s->f, st->phase, outcome);
   if (to >= 0 && !may_enter(s, st, to) && last != 0) {
     phase_enter(s, strand_no, to, ml_process_act(s->p, last));
     return;                                 /* its Failure keeps it here */

@@ -118,6 +118,7 @@ void ml_ask_pack(ml_buf *out, const ml_ask *q) {
   ml_pack_str(out, q->path);
   ml_pack_str(out, q->mode);
   ml_pack_str(out, q->key);
+  ml_pack_str(out, q->activity);
   ml_pack_str(out, q->process);
   ml_pack_str(out, q->data);
   ml_pack_str(out, q->settings);
@@ -127,10 +128,29 @@ void ml_ask_pack(ml_buf *out, const ml_ask *q) {
   ml_pack_u64(out, q->journal_count);
   for (size_t i = 0; i < q->journal_count; i++)
     put_entry(out, &q->journal[i]);
+  ml_pack_u64(out, q->link_count);
+  for (size_t i = 0; i < q->link_count; i++) {
+    ml_pack_str(out, q->links[i].path);
+    ml_pack_str(out, q->links[i].key);
+    ml_pack_str(out, q->links[i].activity);
+  }
   ml_pack_bool(out, q->count_units);
   ml_pack_u64(out, q->units);
   ml_pack_i64(out, q->soft_ms);
   frame_end(out, start);
+}
+
+static void get_links(ml_unpack *r, ml_arena *a, ml_ask *q, bool *short_) {
+  size_t n = get_count(r, ML_LINKS_MAX);
+  ml_behind *list = room(a, n, sizeof *list, short_);
+
+  for (size_t i = 0; list != NULL && i < n; i++) {
+    list[i].path = ml_unpack_str(r);
+    list[i].key = ml_unpack_str(r);
+    list[i].activity = ml_unpack_str(r);
+  }
+  q->links = list;
+  q->link_count = list != NULL ? n : 0;
 }
 
 static void get_sources(ml_unpack *r, ml_arena *a, ml_ask *q, bool *short_) {
@@ -160,6 +180,7 @@ ml_rc ml_ask_unpack(ml_arena *a, ml_ask_kind kind, ml_str bytes, ml_ask *q) {
   q->path = ml_unpack_str(&r);
   q->mode = ml_unpack_str(&r);
   q->key = ml_unpack_str(&r);
+  q->activity = ml_unpack_str(&r);
   q->process = ml_unpack_str(&r);
   q->data = ml_unpack_str(&r);
   q->settings = ml_unpack_str(&r);
@@ -167,6 +188,7 @@ ml_rc ml_ask_unpack(ml_arena *a, ml_ask_kind kind, ml_str bytes, ml_ask *q) {
   q->now_ms = ml_unpack_i64(&r);
   q->attempt = ml_unpack_u32(&r, UINT32_MAX);
   q->journal = get_entries(&r, a, &q->journal_count, &short_);
+  get_links(&r, a, q, &short_);
   q->count_units = ml_unpack_bool(&r);
   q->units = ml_unpack_u64(&r);
   q->soft_ms = ml_unpack_i64(&r);
@@ -177,9 +199,7 @@ ml_rc ml_ask_unpack(ml_arena *a, ml_ask_kind kind, ml_str bytes, ml_ask *q) {
 
 /* ---- answers ---- */
 
-void ml_answer_pack(ml_buf *out, const ml_answer *r) {
-  size_t start = frame_begin(out, ML_ANSWER_DONE);
-
+static void put_answer(ml_buf *out, const ml_answer *r) {
   ml_pack_u64(out, r->id);
   ml_pack_u64(out, r->end);
   ml_pack_str(out, r->text);
@@ -210,6 +230,15 @@ void ml_answer_pack(ml_buf *out, const ml_answer *r) {
   }
   ml_pack_u64(out, r->units);
   ml_pack_i64(out, r->used_us);
+}
+
+void ml_answer_pack(ml_buf *out, const ml_answer *r) {
+  size_t start = frame_begin(out, ML_ANSWER_DONE);
+
+  put_answer(out, r);
+  ml_pack_u64(out, r->link_count);
+  for (size_t i = 0; i < r->link_count; i++)
+    put_answer(out, &r->links[i]);
   frame_end(out, start);
 }
 
@@ -366,35 +395,60 @@ static bool texts_ok(const ml_answer *w) {
          && text_ok(w->assign, ML_ERROR_MAX);
 }
 
-ml_rc ml_answer_unpack(ml_arena *a, ml_str bytes, ml_answer *w) {
-  ml_unpack r = ml_unpack_of(bytes.p, bytes.n);
+static ml_rc get_answer(ml_unpack *r, ml_arena *a, ml_answer *w) {
   bool short_ = false;
 
   memset(w, 0, sizeof *w);
-  w->id = ml_unpack_u64(&r);
-  w->end = (ml_end)ml_unpack_u32(&r, ML_END_COUNT - 1);
-  w->text = ml_unpack_str(&r);
-  w->at = ml_unpack_str(&r);
-  w->traceback = ml_unpack_str(&r);
-  w->after_ms = ml_unpack_i64(&r);
-  w->want_call = ml_unpack_str(&r);
-  w->want_kind = (ml_callk)ml_unpack_u32(&r, ML_CALL_COUNT - 1);
-  get_bytes(&r, w->want_hash, sizeof w->want_hash);
-  w->want = ml_unpack_str(&r);
-  w->entries = get_entries(&r, a, &w->entry_count, &short_);
-  w->data = ml_unpack_str(&r);
-  w->cleared = ml_unpack_str(&r);
-  w->subject = ml_unpack_str(&r);
-  w->state = ml_unpack_str(&r);
-  w->assign = ml_unpack_str(&r);
-  get_comments(&r, a, w, &short_);
-  get_logs(&r, a, w, &short_);
-  w->units = ml_unpack_u64(&r);
-  w->used_us = ml_unpack_i64(&r);
+  w->id = ml_unpack_u64(r);
+  w->end = (ml_end)ml_unpack_u32(r, ML_END_COUNT - 1);
+  w->text = ml_unpack_str(r);
+  w->at = ml_unpack_str(r);
+  w->traceback = ml_unpack_str(r);
+  w->after_ms = ml_unpack_i64(r);
+  w->want_call = ml_unpack_str(r);
+  w->want_kind = (ml_callk)ml_unpack_u32(r, ML_CALL_COUNT - 1);
+  get_bytes(r, w->want_hash, sizeof w->want_hash);
+  w->want = ml_unpack_str(r);
+  w->entries = get_entries(r, a, &w->entry_count, &short_);
+  w->data = ml_unpack_str(r);
+  w->cleared = ml_unpack_str(r);
+  w->subject = ml_unpack_str(r);
+  w->state = ml_unpack_str(r);
+  w->assign = ml_unpack_str(r);
+  get_comments(r, a, w, &short_);
+  get_logs(r, a, w, &short_);
+  w->units = ml_unpack_u64(r);
+  w->used_us = ml_unpack_i64(r);
   if (short_)
     return ML_NOMEM;
-  if (!ml_unpack_end(&r) || w->after_ms < -1 || w->used_us < 0 || !want_ok(w)
+  if (r->bad || w->after_ms < -1 || w->used_us < 0 || !want_ok(w)
       || !texts_ok(w) || !lists_ok(w))
     return ML_CORRUPT;
   return check_entries(a, w);
+}
+
+/* The answers of the links, and nothing behind them. */
+static ml_rc get_rest(ml_unpack *r, ml_arena *a, ml_answer *w) {
+  bool short_ = false;
+  size_t n = get_count(r, ML_LINKS_MAX);
+  ml_answer *list = room(a, n, sizeof *list, &short_);
+
+  if (short_)
+    return ML_NOMEM;
+  for (size_t i = 0; i < n; i++) {
+    ml_rc rc = get_answer(r, a, &list[i]);
+
+    if (rc != ML_OK)
+      return rc;
+  }
+  w->links = list;
+  w->link_count = n;
+  return ml_unpack_end(r) ? ML_OK : ML_CORRUPT;
+}
+
+ml_rc ml_answer_unpack(ml_arena *a, ml_str bytes, ml_answer *w) {
+  ml_unpack r = ml_unpack_of(bytes.p, bytes.n);
+  ml_rc rc = get_answer(&r, a, w);
+
+  return rc == ML_OK ? get_rest(&r, a, w) : rc;
 }

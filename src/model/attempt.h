@@ -57,6 +57,19 @@ typedef struct ml_entry {         /* of a journal */
   ml_str answer;                  /* JSON; http: {"status","headers","body"} */
 } ml_entry;
 
+/*
+** An activity that would be asked next if the one before it just returns: a
+** worker may run on to it without waiting.  What it would be asked differs from
+** the question only here and in the data that those before it wrote.
+*/
+typedef struct ml_behind {
+  ml_str path;
+  ml_str key;
+  ml_str activity;
+} ml_behind;
+
+enum { ML_LINKS_MAX = 15 };
+
 /* A question.  Unused members are zero. */
 typedef struct ml_ask {
   ml_ask_kind kind;
@@ -68,6 +81,7 @@ typedef struct ml_ask {
   ml_str path;                    /* "4.1.2.1"; JUDGE: "4.1 4.2"; TRIGGER: "2" */
   ml_str mode;                    /* "run", "is_complete", "undo", "receive" */
   ml_str key;                     /* activity id: ctx.key, the random seed */
+  ml_str activity;                /* its label: ctx.process.activity */
   ml_str process;                 /* JSON object for ctx.process */
   ml_str data;                    /* JSON object: field id -> value */
   ml_str settings;                /* JSON; a secret is {"$secret":"name"} */
@@ -77,6 +91,8 @@ typedef struct ml_ask {
   uint32_t attempt;
   const ml_entry *journal;
   size_t journal_count;
+  const ml_behind *links;           /* ATTEMPT: what may be run behind it */
+  size_t link_count;
   bool count_units;               /* run under the counting hook */
   uint64_t units;                 /* limits; 0: defaults */
   int64_t soft_ms;
@@ -132,7 +148,9 @@ typedef struct ml_answer {
   const ml_log_line *logs;
   size_t log_count;
   uint64_t units;
-  int64_t used_us;
+  int64_t used_us;                /* by the worker's clock */
+  const struct ml_answer *links;  /* of the first so many links, in order */
+  size_t link_count;
 } ml_answer;
 
 /* Packing marks `out` bad when the frame would be longer than ML_FRAME_MAX. */

@@ -455,10 +455,16 @@ static void release(ml_run *r, carried *c) {
        i++) {
     const ml_effect *ef = &c->load->effects[i];
 
-    if (ef->kind == ML_DO_CALL)
+    if (ef->kind == ML_DO_CALL) {
       call_send(r, pr, ef);
-    else
+    } else if (ef->kind == ML_DO_RUN) {
+      const ml_act *a = ml_process_act(pr->p, ef->no);
+
+      if (a != NULL && a->slice == ef->slice)
+        script_run(r, pr, ef);
+    } else {
       out_deliver(r, pr, ef);
+    }
     pr = proc_find(r, c->n);
   }
 }

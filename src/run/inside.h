@@ -100,6 +100,16 @@ typedef struct carried {
   size_t unit;
 } carried;
 
+/* Answers that a worker made ahead, while they are being taken. */
+typedef struct ahead {
+  int64_t n;
+  const ml_follower *behind;     /* what they are for */
+  size_t count, at;              /* usable; the next one */
+  bool exact;                    /* the one before wrote what it said */
+  bool met;                      /* the engine asked for the next one, as: */
+  uint32_t slice;
+} ahead;
+
 typedef struct flight {          /* a batch on its way */
   ml_run *run;
   carried *first, **end;
@@ -174,6 +184,7 @@ struct ml_run {
   proc *dirty, **dirty_end;
   proc *grave;                   /* gone, not yet freed */
   writes *writing, **writing_end;
+  ahead *ahead;
   bool flushing_later;
   size_t flights;
   int64_t next_n;
@@ -247,6 +258,9 @@ void replays_free(ml_run *r);
 
 /* script.c: slices; call.c: HTTP and what else leaves */
 void script_run(ml_run *r, proc *pr, const ml_effect *ef);
+/* Is the slice at hand in r->ahead?  Then it is not asked. */
+bool script_was_ahead(ml_run *r, const proc *pr, const ml_effect *ef);
+void script_compare(ml_run *r, const ml_made *m, const ml_answer *a);
 void script_judge(ml_run *r, proc *pr, const ml_effect *ef);
 void call_send(ml_run *r, proc *pr, const ml_effect *ef);
 void out_deliver(ml_run *r, proc *pr, const ml_effect *ef);

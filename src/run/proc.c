@@ -365,8 +365,14 @@ static void dispatch(ml_run *r, proc *pr, const ml_made *m) {
     if (ef->kind == ML_DO_RUN) {
       const ml_act *a = ml_process_act(pr->p, ef->no);
 
-      if (a != NULL && a->slice == ef->slice)
+      if (a == NULL || a->slice != ef->slice || script_was_ahead(r, pr, ef))
+        continue;
+      if (!r->conf.step_commits)
         script_run(r, pr, ef);
+      else if (keep_outside(pr, ef) == ML_OK)
+        mark_dirty(r, pr);                  /* begun when all this is on disk */
+      else
+        proc_drop(r, pr, ML_NOMEM);
     } else if (ef->kind == ML_DO_JUDGE) {
       script_judge(r, pr, ef);
     } else if (ef->kind == ML_DO_TAKE_MAIL) {
@@ -555,6 +561,8 @@ static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
     else
       r->stats.refused++;
   } else {
+    if (ev->answer != NULL)
+      script_compare(r, &made, ev->answer);
     dispatch(r, pr, &made);
     if (!pr->gone)
       repack(pr);

@@ -43,6 +43,8 @@ typedef struct ml_run_conf {
   uint32_t queue_max;            /* accepted starts not yet at rest; 0: 10,000,
                                     more: ML_AGAIN */
   uint8_t secret_key[32];        /* AES-256 key of sealed settings */
+  bool step_commits;             /* nothing runs ahead of the disk: a step is
+                                    begun when the one before is on it */
   bool hold_polls;               /* see ml_run_hold_polls() */
   void (*stopped)(void *arg, ml_rc rc, const char *why);   /* a flush failed:
                                     stop the program at once */

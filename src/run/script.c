@@ -14,9 +14,11 @@ typedef struct slice {
   ml_run *r;
   int64_t n;
   uint32_t no, slice;
-  size_t data_at;                /* in `text`: "data" behind "process" */
   ml_buf text;                   /* the snapshot: {"process":..,"data":..} */
   bool first;                    /* the journal does not hold it yet */
+  uint64_t seq;                  /* of the process when it was asked */
+  size_t count;                  /* what may have been run behind it */
+  ml_follower behind[ML_LINKS_MAX];
 } slice;
 
 static void slice_free(slice *s) {
@@ -24,8 +26,9 @@ static void slice_free(slice *s) {
   ml_mem_free(s);
 }
 
-/* ctx.process: what a script may know of where it runs. */
-static void put_process(ml_jw *w, const proc *pr, const ml_act *a) {
+/* ctx.process: what a script may know of where it runs; but for its activity,
+** which the question names. */
+static void put_process(ml_jw *w, const proc *pr) {
   char id[ML_ID_MAX];
 
   ml_id_text(id, pr->p->id, 0);
@@ -39,8 +42,6 @@ static void put_process(ml_jw *w, const proc *pr, const ml_act *a) {
   ml_jw_kstr(w, "created_by", pr->p->created_by);
   ml_jw_kint(w, "created_ms", pr->p->created_ms);
   ml_jw_kint(w, "number", pr->p->n);
-  if (a != NULL)
-    ml_jw_kstr(w, "activity", pr->f->activities[a->def].label);
   ml_jw_end(w);
 }
 
@@ -88,44 +89,134 @@ static void cannot_ask(ml_run *r, int64_t n, uint32_t no, uint32_t slice_no,
   proc_event(r, pr, &ev);
 }
 
-/* The first time an attempt will have to be replayed, its snapshot is kept. */
-static ml_rc keep_snapshot(ml_run *r, proc *pr, slice *s,
-                           const ml_answer *a) {
-  ml_entry e = {ML_STR("data.1"), ML_CALL_DATA, {0}, {s->text.p, s->text.len}};
+/* {"process":..,"data":..} into *text; where each lies to the others. */
+static void put_snapshot(const proc *pr, ml_buf *text, ml_str *process,
+                         ml_str *data) {
+  static const char behind[] = ",\"data\":";
+  size_t p, d;
+  ml_jw w;
 
-  if (!s->first || (a->end != ML_END_WANT && a->end != ML_END_RETRY))
-    return ML_OK;
-  if (a->end == ML_END_RETRY)
-    return ML_OK;                           /* a new attempt takes its own */
-  return proc_add_entry(r, pr, s->no, &e, true);
+  ml_buf_puts(text, "{\"process\":");
+  p = text->len;
+  ml_jw_init(&w, text);
+  put_process(&w, pr);
+  ml_buf_puts(text, behind);
+  d = text->len;
+  ml_process_pack_data(pr->p, pr->f, text);
+  ml_buf_putc(text, '}');
+  if (text->bad)
+    return;
+  *process = (ml_str){text->p + p, d - p - (sizeof behind - 1)};
+  *data = (ml_str){text->p + d, text->len - d - 1};
+}
+
+/* The first time an attempt will have to be replayed, its snapshot is kept. */
+static ml_rc keep_snapshot(ml_run *r, proc *pr, uint32_t no,
+                           const ml_buf *text) {
+  ml_entry e = {ML_STR("data.1"), ML_CALL_DATA, {0}, {text->p, text->len}};
+
+  return proc_add_entry(r, pr, no, &e, true);
+}
+
+/* ---- what was run ahead ---- */
+
+/* The slice that is being dispatched is the one that was run already. */
+bool script_was_ahead(ml_run *r, const proc *pr, const ml_effect *ef) {
+  ahead *h = r->ahead;
+  const ml_act *a = ml_process_act(pr->p, ef->no);
+
+  if (h == NULL || h->n != pr->n || !h->exact || h->at >= h->count ||
+      h->behind[h->at].no != ef->no || h->behind[h->at].def != a->def ||
+      a->attempt != 1 || !ml_str_is(ef->mode, "run"))
+    return false;
+  h->slice = ef->slice;
+  h->met = true;
+  return true;
+}
+
+/* Were the fields written as the script gave them?  A value that the engine
+** brought into another form would have been seen by the next one. */
+void script_compare(ml_run *r, const ml_made *m, const ml_answer *a) {
+  bool same = false;
+
+  if (r->ahead == NULL)
+    return;
+  for (size_t i = 0; i < m->record_count && !same; i++)
+    same = m->records[i].told == ML_TOLD_SUCCEEDED &&
+           ml_str_eq(m->records[i].data, a->data);
+  r->ahead->exact = same;
+}
+
+/* An answer for slice `no`, whose snapshot is *text.  false: dropped. */
+static bool take_answer(ml_run *r, proc *pr, uint32_t no, uint32_t slice_no,
+                        const ml_answer *a, const ml_buf *text) {
+  const ml_act *act = ml_process_act(pr->p, no);
+  ml_event ev = {.kind = ML_EV_ATTEMPTED, .no = no, .slice = slice_no,
+                 .answer = a};
+
+  if (a->end == ML_END_WANT && text != NULL && act != NULL &&
+      act->slice == slice_no && keep_snapshot(r, pr, no, text) != ML_OK) {
+    proc_drop(r, pr, ML_NOMEM);
+    return false;
+  }
+  proc_event(r, pr, &ev);
+  return true;
+}
+
+/*
+** The answers of the links, each an event of its own like any other, as long
+** as the engine asks for just that slice.  What it asked instead, or what they
+** leave out, has been dispatched in the usual way.
+*/
+static void take_links(ml_run *r, ahead *h, const ml_answer *a) {
+  while (h->met) {
+    proc *pr = proc_find(r, h->n);
+    uint32_t no = h->behind[h->at].no;
+    const ml_answer *link = &a->links[h->at++];
+    ml_buf text = {0};
+    ml_str none;
+
+    h->met = false;
+    if (link->end == ML_END_WANT)
+      put_snapshot(pr, &text, &none, &none);
+    if (text.bad)
+      proc_drop(r, pr, ML_NOMEM);
+    else
+      take_answer(r, pr, no, h->slice, link, &text);
+    ml_buf_free(&text);
+  }
+}
+
+static void died(ml_run *r, proc *pr, const slice *s, ml_rc rc,
+                 const ml_answer *a) {
+  ml_event ev = {.kind = ML_EV_DIED, .no = s->no, .slice = s->slice};
+
+  ev.text = rc == ML_LIMIT ? a->text : ML_STR("memory is short");
+  ev.at = a->at;
+  proc_event(r, pr, &ev);
 }
 
 static void ran(void *arg, ml_rc rc, const ml_answer *a) {
   slice *s = arg;
   ml_run *r = s->r;
   proc *pr = proc_find(r, s->n);
-  ml_event ev = {.kind = ML_EV_ATTEMPTED, .no = s->no, .slice = s->slice};
 
   if (rc == ML_AGAIN || pr == NULL || pr->p == NULL) {
     slice_free(s);
     return;
   }
-  ev.answer = a;
-  if (rc == ML_LIMIT || rc == ML_NOMEM) {
-    ev.kind = ML_EV_DIED;
-    ev.text = rc == ML_LIMIT ? a->text : ML_STR("memory is short");
-    ev.at = a->at;
+  if (rc != ML_OK) {
+    died(r, pr, s, rc, a);
   } else {
-    const ml_act *act = ml_process_act(pr->p, s->no);
+    ahead h = {.n = s->n, .behind = s->behind};
 
-    if (act != NULL && act->slice == s->slice &&
-        keep_snapshot(r, pr, s, a) != ML_OK) {
-      proc_drop(r, pr, ML_NOMEM);
-      slice_free(s);
-      return;
-    }
+    if (pr->p->seq == s->seq)
+      h.count = a->link_count < s->count ? a->link_count : s->count;
+    r->ahead = &h;
+    if (take_answer(r, pr, s->no, s->slice, a, s->first ? &s->text : NULL))
+      take_links(r, &h, a);
+    r->ahead = NULL;
   }
-  proc_event(r, pr, &ev);
   pr = proc_find(r, s->n);
   if (pr != NULL)
     proc_rest(r, pr);
@@ -158,25 +249,11 @@ static ml_rc fill_snapshot(proc *pr, slice *s, const ml_act *a, ml_ask *q,
                            ml_arena *arena, ml_buf *data, ml_buf *process) {
   const entry *old = a != NULL ? recorded_snapshot(pr, a->no) : NULL;
   ml_json *snap = NULL;
-  ml_jw w;
 
   if (old == NULL) {
     s->first = true;
-    ml_jw_init(&w, &s->text);
-    ml_jw_obj(&w);
-    ml_jw_key(&w, "process");
-    put_process(&w, pr, a);
-    ml_jw_key(&w, "data");
-    ml_buf_reset(data);
-    ml_process_pack_data(pr->p, pr->f, data);
-    ml_jw_raw(&w, (ml_str){data->p, data->len});
-    ml_jw_end(&w);
-    ml_buf_reset(process);
-    ml_jw_init(&w, process);
-    put_process(&w, pr, a);
-    q->data = (ml_str){data->p, data->len};
-    q->process = (ml_str){process->p, process->len};
-    return s->text.bad || data->bad || process->bad ? ML_NOMEM : ML_OK;
+    put_snapshot(pr, &s->text, &q->process, &q->data);
+    return s->text.bad ? ML_NOMEM : ML_OK;
   }
   if (ml_json_parse(arena, old->e.answer.p, old->e.answer.n, NULL, &snap,
                     NULL) != ML_OK)
@@ -184,6 +261,36 @@ static ml_rc fill_snapshot(proc *pr, slice *s, const ml_act *a, ml_ask *q,
   q->data = snapshot_data(snap, data);
   q->process = snapshot_process(snap, process);
   return q->data.p == NULL || q->process.p == NULL ? ML_NOMEM : ML_OK;
+}
+
+/* The links: what comes behind it if all goes well.  Only the first attempt
+** of an activity can be followed so: later ones are for what waited. */
+static bool put_links(proc *pr, const ml_act *a, slice *s, ml_ask *q,
+                      ml_arena *arena) {
+  ml_behind *list;
+
+  s->seq = pr->p->seq;
+  if (a->attempt != 1 || q->journal_count > 0 || !ml_str_is(q->mode, "run"))
+    return true;
+  s->count = ml_follow(pr->f, pr->p, a, s->behind, ML_LINKS_MAX);
+  if (s->count == 0)
+    return true;
+  list = ml_arena_zero(arena, s->count * sizeof *list);
+  for (size_t i = 0; list != NULL && i < s->count; i++) {
+    const ml_activity *def = &pr->f->activities[s->behind[i].def];
+    char key[ML_ID_MAX];
+
+    ml_id_text(key, pr->p->id, s->behind[i].no);
+    list[i].path = def->path;
+    list[i].activity = def->label;
+    list[i].key.n = strlen(key);
+    list[i].key.p = ml_arena_dup(arena, key, list[i].key.n);
+    if (list[i].key.p == NULL)
+      return false;
+  }
+  q->links = list;
+  q->link_count = list != NULL ? s->count : 0;
+  return list != NULL;
 }
 
 void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
@@ -211,10 +318,12 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   q.settings = pr->p->settings.p != NULL ? pr->p->settings : ML_STR("{}");
   q.now_ms = now_wall(r);
   q.attempt = a->attempt;
+  q.activity = pr->f->activities[a->def].label;
   /* is_complete has an empty journal each time, but what it read in this very
   ** asking stays until it has answered */
   q.journal = journal_of(pr, ef->no, &arena, &q.journal_count);
-  if (q.journal == NULL)
+  if (q.journal == NULL ||
+      (!r->conf.step_commits && !put_links(pr, a, s, &q, &arena)))
     goto fail;
   rc = too_long(&q) ? ML_CONFLICT
                     : fill_snapshot(pr, s, a, &q, &arena, &data, &process);

@@ -82,8 +82,10 @@ static void blame(host *h, flight *f, fall why, int status) {
   if (q == NULL)
     return;                    /* it is being asked elsewhere */
   h->stats.blamed++;
-  if (++q->deaths < DEATHS_MAX)
+  if (++q->deaths < DEATHS_MAX) {
+    ml_quest_alone(q);         /* short of memory it stays as it is */
     return;
+  }
   f->q = NULL;
   limit_text(text, sizeof text, why, status, h->conf.hard_ms[q->kind]);
   r.text = ml_str_of(text);

@@ -49,18 +49,28 @@ ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
   return ML_OK;
 }
 
-ml_rc ml_quest_count(ml_quest *q) {
+static ml_rc ask_anew(ml_quest *q) {
   ml_arena a = {0};
   ml_ask ask;
   ml_rc rc = ml_ask_unpack(&a, q->kind, (ml_str){q->frame.p + ML_FRAME_HEAD,
                                                  q->frame.len - ML_FRAME_HEAD}, &ask);
 
   if (rc == ML_OK) {
-    ask.count_units = q->counted = true;
+    ask.count_units = q->counted;
+    ask.link_count = 0;
     rc = pack(q, &ask);
   }
   ml_arena_free(&a);
   return rc;
+}
+
+ml_rc ml_quest_count(ml_quest *q) {
+  q->counted = true;
+  return ask_anew(q);
+}
+
+ml_rc ml_quest_alone(ml_quest *q) {
+  return ask_anew(q);
 }
 
 void ml_quest_end(ml_quest *q, ml_rc rc, ml_answer *r) {

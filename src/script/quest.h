@@ -25,8 +25,10 @@ typedef struct ml_quest {
 ** ML_NOMEM, ML_LIMIT. */
 ml_rc ml_quest_new(const ml_ask *q, uint64_t id, bool count, ml_answer_fn *fn,
                    void *arg, ml_quest **out);
-/* Ask it again under the counting hook. */
+/* Ask it again under the counting hook; or after a death.  By itself, without
+** links, so that the verdict is on what is to be judged. */
 ml_rc ml_quest_count(ml_quest *q);
+ml_rc ml_quest_alone(ml_quest *q);
 /* Deliver and free.  r may be NULL (ML_NOMEM, ML_AGAIN). */
 void ml_quest_end(ml_quest *q, ml_rc rc, ml_answer *r);
 

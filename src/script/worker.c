@@ -10,7 +10,10 @@
 #include "script/frame.h"
 #include "script/worker_inside.h"
 
-enum { BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50 };
+enum {
+  BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50,
+  RUN_ON_US = 1000             /* links are begun for so long */
+};
 
 /* ---- how a slice went, as an answer ---- */
 
@@ -114,12 +117,13 @@ static void put_arg(lua_State *co, const char *name, ml_str s) {
 }
 
 static void push_question(lua_State *co, const ml_ask *q) {
-  lua_createtable(co, 0, 8);
+  lua_createtable(co, 0, 9);
   lua_pushinteger(co, q->flow);
   lua_setfield(co, -2, "flow");
   put_arg(co, "path", q->path);
   put_arg(co, "mode", q->mode);
   put_arg(co, "key", q->key);
+  put_arg(co, "activity", q->activity);
   put_arg(co, "process", q->process);
   put_arg(co, "data", q->data);
   put_arg(co, "settings", q->settings);
@@ -253,16 +257,12 @@ static void put_end(ml_slice *s, image *im, ml_box_class c, int n,
   r->log_count = s->log_n;
 }
 
-/* CPU time of this worker since it was last asked for, in one slice's way:
-** what lies between two slices is next to nothing. */
-static int64_t used_us(ml_worker *w) {
+static int64_t now_us(void) {
   struct timespec ts;
-  int64_t before = w->cpu_us;
 
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) != 0)
+  if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
     return 0;
-  w->cpu_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-  return w->cpu_us - before;
+  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 /* The function and its arguments; gives how many of those. */
@@ -288,6 +288,7 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_box_limits l = ml_worker_limits(w, q);
   ml_box_class c;
   ml_err e = {0};
+  int64_t from = now_us();
   int n = 0, nargs;
 
   ml_box_restore(im->box);
@@ -300,7 +301,9 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   w->slice = NULL;
   put_end(s, im, c, n, r);
   r->units = ml_box_units(im->box);
-  r->used_us = l.counting ? 0 : used_us(w);   /* counted: nothing of the clock */
+  r->used_us = l.counting ? 0 : now_us() - from;   /* counted: no clock in it */
+  if (r->used_us < 0)
+    r->used_us = 0;
 }
 
 /* An answer that would be no frame becomes one that says so. */
@@ -313,20 +316,172 @@ static void pack(ml_buf *out, ml_answer *r) {
     return;
   out->bad = false;
   out->len = before;
+  if (r->link_count > 0) {
+    r->link_count = 0;           /* by itself it may fit */
+    pack(out, r);
+    return;
+  }
   ml_worker_broke(&small, "what the slice gave back is more than a frame holds");
   ml_answer_pack(out, &small);
 }
 
+/* ---- running on ---- */
+
+/*
+** The links of a question are run as if each had been asked by itself: from a
+** fresh image, with its own key, on the data that those before it have left.
+** It ends with the first that is not just done, and when the time is used up
+** that others may be waiting for.
+*/
+typedef struct chain {
+  ml_slice slices[1 + ML_LINKS_MAX];
+  ml_answer answers[1 + ML_LINKS_MAX];
+  ml_ask asks[1 + ML_LINKS_MAX];
+  size_t n;
+} chain;
+
+/* May the core be expected to ask the next one as it was guessed? */
+static bool leads_on(const ml_slice *s, const ml_answer *r) {
+  return r->end == ML_END_RETURNED && !s->has_subject && !s->has_state &&
+         !s->has_assign && r->cleared.p == NULL &&
+         (r->text.p == NULL || ml_str_is(r->text, "done"));
+}
+
+static const ml_held *held_of(const ml_slice *s, ml_str id) {
+  for (size_t i = 0; i < s->held_n; i++)
+    if (ml_str_eq((ml_str){s->held[i].id.p, s->held[i].id.len}, id))
+      return &s->held[i];
+  return NULL;
+}
+
+/* Bytes of the value behind a key. */
+static ml_str value_behind(ml_jread *r, const char *from) {
+  int depth = 0;
+
+  do {
+    switch (ml_jread_next(r)) {
+    case ML_JT_ERROR: case ML_JT_END:
+      return ML_NOSTR;
+    case ML_JT_ARR: case ML_JT_OBJ:
+      depth++;
+      break;
+    case ML_JT_ARR_END: case ML_JT_OBJ_END:
+      depth--;
+      break;
+    default:
+      break;
+    }
+  } while (depth > 0);
+  while (*from == ':' || *from == ' ')
+    from++;
+  return (ml_str){from, (size_t)(r->p - from)};
+}
+
+/* What a slice was given without what it wrote; false: no object. */
+static bool put_kept(ml_jw *w, ml_str data, const ml_slice *s) {
+  ml_jread r;
+  ml_jtok t;
+  bool ok = true;
+
+  ml_jread_init(&r, data.p, data.n, NULL);
+  ok = ml_jread_next(&r) == ML_JT_OBJ;
+  while (ok && (t = ml_jread_next(&r)) == ML_JT_KEY) {
+    ml_str value;
+
+    if (held_of(s, r.str) != NULL) {
+      ok = value_behind(&r, r.p).p != NULL;
+      continue;
+    }
+    ml_jw_keyn(w, r.str);
+    value = value_behind(&r, r.p);
+    ok = value.p != NULL;
+    ml_jw_raw(w, value);
+  }
+  ml_jread_done(&r);
+  return ok && t == ML_JT_OBJ_END;
+}
+
+/* Its data with what the slice wrote; none: not to be had. */
+static ml_str data_after(ml_slice *s, ml_str data) {
+  ml_buf b = {0};
+  ml_jw w;
+  ml_str out = ML_NOSTR;
+  bool ok;
+
+  if (s->held_n == 0)
+    return data;
+  ml_jw_init(&w, &b);
+  ml_jw_obj(&w);
+  ok = put_kept(&w, data, s);
+  for (size_t i = 0; i < s->held_n; i++) {
+    ml_str json = {s->held[i].json.p, s->held[i].json.len};
+
+    if (ml_str_is(json, "null"))
+      continue;
+    ml_jw_keyn(&w, (ml_str){s->held[i].id.p, s->held[i].id.len});
+    ml_jw_raw(&w, json);
+  }
+  ml_jw_end(&w);
+  if (ok && !b.bad)
+    out = (ml_str){ml_arena_dup(&s->arena, b.p, b.len), b.len};
+  ml_buf_free(&b);
+  return out;
+}
+
+static bool next_ask(chain *c, const ml_ask *q) {
+  const ml_behind *l = &q->links[c->n - 1];
+  ml_ask *ask = &c->asks[c->n];
+
+  *ask = c->asks[c->n - 1];
+  ask->data = data_after(&c->slices[c->n - 1], ask->data);
+  ask->path = l->path;
+  ask->key = l->key;
+  ask->activity = l->activity;
+  ask->attempt = 1;
+  ask->journal_count = 0;
+  return ask->data.p != NULL;
+}
+
+static void run_on(ml_worker *w, image *im, const ml_ask *q, chain *c) {
+  bool counting = ml_worker_limits(w, q).counting;
+  int64_t from = now_us();
+
+  while (c->n <= q->link_count &&
+         leads_on(&c->slices[c->n - 1], &c->answers[c->n - 1]) &&
+         (counting || now_us() - from < RUN_ON_US) && next_ask(c, q)) {
+    ml_slice *s = &c->slices[c->n];
+    ml_answer *r = &c->answers[c->n];
+
+    *s = (ml_slice){.q = &c->asks[c->n]};
+    *r = (ml_answer){.id = q->id, .after_ms = -1};
+    run(w, im, s->q, s, r);
+    c->n++;
+    if (r->end != ML_END_CLOCK)
+      continue;
+    ml_slice_done(s);            /* that is a matter for a run by itself */
+    c->n--;
+    return;
+  }
+}
+
 static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_str line,
                   ml_buf *out) {
-  ml_slice s = {.q = q, .line = line};
-  ml_answer r = {.id = q->id, .after_ms = -1};
-  image *im = ml_worker_image(w, b, q, &s, &r);
+  chain c = {.n = 1};
+  image *im;
 
+  c.slices[0] = (ml_slice){.q = q, .line = line};
+  c.answers[0] = (ml_answer){.id = q->id, .after_ms = -1};
+  c.asks[0] = *q;
+  im = ml_worker_image(w, b, q, &c.slices[0], &c.answers[0]);
   if (im != NULL)
-    run(w, im, q, &s, &r);
-  pack(out, &r);
-  ml_slice_done(&s);
+    run(w, im, q, &c.slices[0], &c.answers[0]);
+  if (im != NULL && q->link_count > 0)
+    run_on(w, im, q, &c);
+  c.answers[0].links = c.answers + 1;
+  c.answers[0].link_count = c.n - 1;
+  pack(out, &c.answers[0]);
+  for (size_t i = 0; i < c.n; i++)
+    ml_slice_done(&c.slices[i]);
 }
 
 /* ---- questions ---- */

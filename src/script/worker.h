@@ -9,6 +9,9 @@
 ** first call that the journal lacks (ML_END_WANT).  No suspended state is
 ** kept.
 **
+** A question may have links, activities that come next if all goes well: then
+** the worker runs on, each from the image, and answers for as many as it did.
+**
 ** What the members of a question mean besides attempt.h:
 **   DEFINE   sources; the answer's text is the tree (model/flow.h)
 **   ATTEMPT  text: the outcome, none for `done`; is_complete: true or false

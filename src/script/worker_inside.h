@@ -42,7 +42,6 @@ struct ml_worker {
   bundle *bundles;
   image *images;
   ml_slice *slice;             /* the one under way: bindings look here */
-  int64_t cpu_us;              /* the thread's clock at the last look */
 };
 
 /* ---- worker_image.c ---- */
