@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "api/api_render.h"
+#include "api/api_search.h"
 #include "base/text.h"
 
 enum { HISTORY_PAGE = 1000 };
 
 /* ---- reading one ---- */
 
-static ml_rc read_parent(ml_call *c, ml_read *r, ml_seen *s) {
+ml_rc ml_process_read_parent(ml_call *c, ml_read *r, ml_seen *s) {
   ml_row_process parent;
   ml_rc rc;
 
@@ -29,7 +30,7 @@ ml_rc ml_process_read(ml_call *c, ml_read *r, ml_seen *s) {
     rc = ML_NOT_FOUND;
   if (rc == ML_NOT_FOUND)
     return ml_err_set(&c->err, rc, NULL, "there is no process with this id");
-  return rc == ML_OK ? read_parent(c, r, s) : rc;
+  return rc == ML_OK ? ml_process_read_parent(c, r, s) : rc;
 }
 
 /* Everything that ever began, out of its history. */
@@ -155,7 +156,7 @@ static ml_rc read_found(ml_call *c, ml_read *r) {
     return ML_NOMEM;
   for (size_t i = 0; i < l->count && rc == ML_OK; i++) {
     l->seen[i].row = l->rows[i];
-    rc = read_parent(c, r, &l->seen[i]);
+    rc = ml_process_read_parent(c, r, &l->seen[i]);
   }
   return rc;
 }
@@ -199,7 +200,7 @@ static bool find_names(ml_call *c, ml_find_process *want) {
   return true;
 }
 
-static void list_processes(ml_call *c) {
+static void list_by_columns(ml_call *c) {
   found *l = ml_call_alloc(c, sizeof *l);
   ml_str word;
   int64_t unused;
@@ -221,6 +222,13 @@ static void list_processes(ml_call *c) {
   if (find_names(c, &l->want)
       && ml_cursor_get(c, 'p', &l->want.before_n, &unused, &word))
     ml_call_read(c, read_found, send_found);
+}
+
+static void list_processes(ml_call *c) {
+  if (ml_search_asked(c))
+    ml_search_list(c);
+  else
+    list_by_columns(c);
 }
 
 /* ---- changing: the answer is what the process will be ---- */
@@ -533,8 +541,8 @@ static const ml_route rows[] = {
   {"GET", "/v1/processes", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, list_processes,
    "workflow status=OPEN|COMPLETED|CANCELLED "
    "run=New|Running|Completed|Failure|Error state assigned_to parent limit "
-   "cursor", NULL, "200 [Process]", "listProcesses",
-   "Processes, the newest first"},
+   "cursor where order skip explain", NULL, "200 Found", "listProcesses",
+   "Processes, the newest first, or by a filter and an order"},
   {"GET", "/v1/processes/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
    get_process, "all sealed", NULL, "200 Process", "getProcess",
    "One process"},
@@ -559,6 +567,10 @@ static const ml_route rows[] = {
    "SignalTo", "202 Kept", "signal", "Tell a process something, by its id"}};
 
 static const char shapes[] =
+  "Plan { plan:str \"how the list was found\", indexed:bool \"an index of search"
+  " fields served\", lookedAt:int }"
+  "Found { items:[Process], next:str? \"cursor of the next page; null: this was"
+  " the last\", explain?:Plan }"
   "Start { data?:obj \"by short id or id\", subject?:str? }"
   "Edit { data?:obj \"null clears\", subject?:str?, state?:str?,"
   " assignedTo?:str?, nextActionAt?:any \"ms, a moment with a zone, or null\","

@@ -18,6 +18,8 @@ typedef struct ml_seen {
 
 /* On the reader: s->n and s->id by their row (and the parent's id). */
 ml_rc ml_process_read(ml_call *c, ml_read *r, ml_seen *s);
+/* The same for its parent's id alone. */
+ml_rc ml_process_read_parent(ml_call *c, ml_read *r, ml_seen *s);
 /* The object PROCESS, columns alone when its definition cannot be read. */
 void ml_process_put_seen(ml_call *c, const ml_seen *s);
 ml_str ml_process_workflow_name(const ml_call *c, const ml_row_process *row);

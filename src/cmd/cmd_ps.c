@@ -16,6 +16,10 @@ const ml_opt ml_opts_ls[] = {
   {"state", "STATE", "only in this business state", 0},
   {"assigned-to", "USER", "only assigned to this person", 0},
   {"parent", "ID", "only started by this process", 0},
+  {"where", "FILTER", "only those that match: \"score >= 50 and source = 'fair'\"",
+   0},
+  {"order", "FIELD", "by this field; -FIELD: the greatest first", 0},
+  {"explain", NULL, "tell how the list was found", 0},
   LIMIT, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_show[] = {
   {"all", NULL, "past and future activities too", 'a'},
@@ -44,7 +48,8 @@ static int send_list(ml_talk *q, const ml_json *list, const char *kind) {
 static int put_filters(ml_talk *q) {
   static const struct { const char *opt, *param; } filters[] = {
     {"workflow", "workflow"}, {"status", "status"}, {"run", "run"},
-    {"state", "state"}, {"assigned-to", "assigned_to"}};
+    {"state", "state"}, {"assigned-to", "assigned_to"}, {"where", "where"},
+    {"order", "order"}};
   const char *parent = ml_args_given(q->args, "parent");
   char id[ML_ID_TEXT];
   int code;
@@ -58,6 +63,26 @@ static int put_filters(ml_talk *q) {
   if (code == ML_EXIT_FINE)
     ml_path_query(&q->path, "parent", id);
   return code;
+}
+
+/* One page, and how it was found. */
+static int explain(ml_talk *q) {
+  const ml_json *plan;
+  ml_json *list;
+  ml_buf b = {0};
+  int code;
+
+  ml_path_query(&q->path, "explain", "1");
+  ml_path_query(&q->path, "limit", ml_args_given(q->args, "limit"));
+  code = ml_talk_send(q, "GET", &list);
+  if (code != ML_EXIT_FINE || q->form != ML_FORM_TABLE)
+    return code == ML_EXIT_FINE ? ml_out_json(list, q->form) : code;
+  plan = ml_json_get(list, "explain");
+  ml_view_list(&b, ml_json_get(list, "items"), "processes", ml_out_width());
+  ml_buf_printf(&b, "%.*s; looked at %lld\n",
+                (int)ml_json_str(plan, "plan").n, ml_json_str(plan, "plan").p,
+                (long long)ml_json_int(plan, "lookedAt", 0));
+  return ml_out_send(&b);
 }
 
 int ml_cmd_ls(ml_talk *q) {
@@ -76,6 +101,8 @@ int ml_cmd_ls(ml_talk *q) {
   ml_path(&q->path, "/v1/{}", kinds[k]);
   if (k == 0)
     code = put_filters(q);
+  if (code == ML_EXIT_FINE && k == 0 && ml_args_flag(q->args, "explain"))
+    return explain(q);
   if (code == ML_EXIT_FINE)
     code = ml_talk_list(q, ITEMS, &list);
   return code == ML_EXIT_FINE ? send_list(q, list, kinds[k]) : code;

@@ -52,7 +52,8 @@ static const ml_verb verbs[] = {
    "moonlane start order-delivery --data '{\"q_kintoneId\": \"42\"}' --wait",
    ml_opts_start, 1, ML_MANY, NULL, ml_cmd_start},
   {"ls", "[processes|workflows|incidents]", "list processes, the newest first",
-   NULL, "moonlane ls --status OPEN --run Error\nmoonlane ls incidents",
+   NULL, "moonlane ls --status OPEN --run Error\nmoonlane ls incidents\n"
+   "moonlane ls -w lead --where \"score >= 50 and state = 'New'\" --order -score",
    ml_opts_ls, 0, 1, NULL, ml_cmd_ls},
   {"show", "ID", "show a process: where it stands, data, tasks, incidents",
    "An id may be cut to a beginning or end of it, of 4 characters at least.",

@@ -303,6 +303,7 @@ static void stored(void *arg, ml_rc rc, const ml_err *e) {
     triggers_swap(r);
     if (r->begun)
       due_look(r);
+    search_look(r);
   }
   load_end(l, rc, e);
 }

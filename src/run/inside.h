@@ -206,6 +206,9 @@ struct ml_run {
   int64_t looked_ms;             /* wall clock of the last pass */
   int64_t pause_ms;              /* after a failed batch: no pass before */
   ml_run_stats stats;
+  /* search.c */
+  bool searching, search_again;  /* a step is under way; look again after it */
+  ml_loop_timer *search_timer;
   ml_run_done_fn *drained;
   void *drained_arg;
   ml_loop_timer *drain_timer;
@@ -338,6 +341,10 @@ int64_t triggers_due(ml_run *r, int64_t now_ms);   /* run those; next moment */
 void triggers_nudge(ml_run *r, ml_str workflow);
 void triggers_free(ml_run *r);
 ml_rc triggers_load(ml_run *r, ml_read *rd);
+
+/* search.c: keep what the workflows in force search for */
+void search_look(ml_run *r);
+void search_late(void *run);
 
 int64_t now_wall(const ml_run *r);
 void busy_end(ml_run *r);

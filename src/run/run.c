@@ -92,6 +92,7 @@ void ml_run_free(ml_run *r) {
   ml_buf_free(&r->broken);
   ml_loop_timer_free(r->timer);
   ml_loop_timer_free(r->drain_timer);
+  ml_loop_timer_free(r->search_timer);
   ml_mem_free(r);
 }
 
@@ -176,6 +177,7 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
   if (r->begun) {
     due_look(r);
     outbox_kick(r);
+    search_look(r);
   }
   begin_end(b, &e);
 }

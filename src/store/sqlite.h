@@ -71,6 +71,12 @@ typedef enum ml_sql {
   SQL_UNIQUE_PUT, SQL_UNIQUE_DROP, SQL_UNIQUE_GET,
   /* requests that were taken */
   SQL_REPLAY_PUT, SQL_REPLAY_FORGET, SQL_REPLAY_GET,
+  /* search fields, their entries, walks along them */
+  SQL_SEARCH_FIELDS, SQL_SEARCH_FIELD_PUT, SQL_SEARCH_FIELD_DROP,
+  SQL_SEARCH_GONE, SQL_SEARCH_DONE, SQL_SEARCH_EMPTY, SQL_SEARCH_PUT,
+  SQL_SEARCH_DROP, SQL_INDEX_ROW, SQL_INDEX_FILL,
+  SQL_SEARCH_EQ_UP, SQL_SEARCH_EQ_DOWN, SQL_SEARCH_UP, SQL_SEARCH_DOWN,
+  SQL_SEARCH_ALL, SQL_SEARCH_OPEN_OF,
   SQL_COUNT
 } ml_sql;
 
@@ -86,6 +92,7 @@ extern const ml_sql_text ml_sql_texts[SQL_COUNT];
 typedef struct ml_link {
   sqlite3 *db;
   sqlite3_stmt *st[SQL_COUNT];
+  struct ml_index *index;       /* the writer's: sqlite_index.c */
 } ml_link;
 
 /* NULL: *rc says why. */
@@ -108,6 +115,7 @@ void ml_sql_i64(ml_bind *b, int64_t v);
 void ml_sql_opt(ml_bind *b, int64_t v);             /* 0: NULL */
 void ml_sql_str(ml_bind *b, ml_str s);             /* none: NULL; borrowed */
 void ml_sql_blob(ml_bind *b, const void *p, size_t n);
+void ml_sql_real(ml_bind *b, double v);
 
 typedef struct ml_cols {
   sqlite3_stmt *st;
@@ -134,6 +142,7 @@ extern const uint32_t ml_migration_count;
 extern const char ml_schema_outbox[];
 extern const char ml_schema_unique[];
 extern const char ml_schema_replay[];
+extern const char ml_schema_search[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -168,7 +177,8 @@ typedef enum ml_op {
   OP_MAIL, OP_MAIL_DROP, OP_KEY, OP_KEYS_EXPIRE, OP_BUNDLE, OP_WORKFLOW,
   OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
   OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_UNIQUE,
-  OP_UNIQUE_DROP, OP_REPLAY, OP_COUNT
+  OP_UNIQUE_DROP, OP_REPLAY, OP_SEARCH_SET, OP_SEARCH_FILL,
+  OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

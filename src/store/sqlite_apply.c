@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "store/sqlite_row.h"
+#include "store/sqlite_index.h"
 
 ml_rc row_begin(ml_feed *r, ml_sql id) {
   ml_rc rc;
@@ -95,8 +95,7 @@ static ml_rc update_process(ml_feed *r, ml_sql id, uint64_t seq_was, int *change
 
 /* The cheap update first: it finds the row when nothing but process_due's
 ** columns changes, which is the usual case. */
-static ml_rc put_process(ml_feed *r) {
-  uint64_t seq_was = ml_unpack_u64(r->in);
+static ml_rc write_process(ml_feed *r, uint64_t seq_was) {
   ml_unpack again = *r->in;
   int changed = 0;
   ml_rc rc;
@@ -114,6 +113,19 @@ static ml_rc put_process(ml_feed *r) {
     rc = update_process(r, SQL_PROCESS_UPDATE_ALL, seq_was, &changed);
   }
   return rc == ML_OK && changed == 0 ? ML_STALE : rc;
+}
+
+/* The row, and what of it the search index holds. */
+static ml_rc put_process(ml_feed *r) {
+  uint64_t seq_was = ml_unpack_u64(r->in);
+  int64_t n = ml_unpack_i64(r->in);
+  uint32_t workflow = ml_unpack_u32(r->in, UINT32_MAX);
+  ml_index_turn turn;
+  ml_rc rc = ml_index_before(r->c, &turn, workflow, n, seq_was == 0);
+
+  if (rc == ML_OK)
+    rc = write_process(r, seq_was);
+  return rc == ML_OK ? ml_index_after(r->c, &turn) : rc;
 }
 
 static ml_rc put_task(ml_feed *r) {
@@ -381,6 +393,8 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_POST] = ml_apply_post,          [OP_POST_END] = ml_apply_post_end,
   [OP_UNIQUE] = ml_apply_unique,    [OP_UNIQUE_DROP] = ml_apply_unique_drop,
   [OP_REPLAY] = ml_apply_replay,
+  [OP_SEARCH_SET] = ml_apply_search_set,
+  [OP_SEARCH_FILL] = ml_apply_search_fill,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

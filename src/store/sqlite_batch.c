@@ -93,6 +93,8 @@ void ml_batch_process(ml_batch *b, const ml_row_process *r) {
   if (r->n > b->last_n)
     b->last_n = r->n;
   ml_pack_u64(o, r->seq_was);
+  ml_pack_i64(o, r->n);
+  ml_pack_u64(o, r->workflow);
   put_bytes(o, r->id, sizeof r->id);
   ml_pack_u64(o, r->bundle);
   ml_pack_u64(o, r->flow_index);

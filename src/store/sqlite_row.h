@@ -60,5 +60,7 @@ ml_rc ml_apply_post_end(ml_feed *r);
 ml_rc ml_apply_unique(ml_feed *r);
 ml_rc ml_apply_unique_drop(ml_feed *r);
 ml_rc ml_apply_replay(ml_feed *r);
+ml_rc ml_apply_search_set(ml_feed *r);
+ml_rc ml_apply_search_fill(ml_feed *r);
 
 #endif

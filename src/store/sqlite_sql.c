@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "store/sqlite.h"
+#include "store/sqlite_index.h"
 
 /* Columns of ml_row_process as get_process() of sqlite_read.c reads them. */
 #define PROCESS_COLUMNS \
@@ -347,6 +347,48 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "   WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)", NULL},
   [SQL_REPLAY_GET] = {
     "SELECT until_ms FROM replay WHERE scope = ? AND id = ?", NULL},
+  /* ---- search ---- */
+  [SQL_SEARCH_FIELDS] = {
+    "SELECT no, workflow, field, type, done, last, gone FROM search_field"
+    " ORDER BY no", SMALL},
+  [SQL_SEARCH_FIELD_PUT] = {
+    "INSERT INTO search_field (workflow, field, type, done, last)"
+    " VALUES (?,?,?, 0, (SELECT coalesce(max(n), 0) FROM process))", NULL},
+  [SQL_SEARCH_FIELD_DROP] = {"DELETE FROM search_field WHERE no = ?", NULL},
+  [SQL_SEARCH_GONE] = {"UPDATE search_field SET gone = 1 WHERE no = ?", NULL},
+  [SQL_SEARCH_DONE] = {"UPDATE search_field SET done = ? WHERE no = ?", NULL},
+  [SQL_SEARCH_EMPTY] = {
+    "DELETE FROM search WHERE (field, value, n) IN"
+    " (SELECT field, value, n FROM search WHERE field = ? LIMIT ?)", NULL},
+  [SQL_SEARCH_PUT] = {
+    "INSERT INTO search (field, value, n) VALUES (?,?,?)"
+    " ON CONFLICT (field, value, n) DO NOTHING", NULL},
+  [SQL_SEARCH_DROP] = {
+    "DELETE FROM search WHERE field = ? AND value = ? AND n = ?", NULL},
+  [SQL_INDEX_ROW] = {
+    "SELECT " INDEX_COLUMNS " FROM process WHERE n = ?", NULL},
+  [SQL_INDEX_FILL] = {
+    "SELECT n, " INDEX_COLUMNS " FROM process WHERE n > ? AND n <= ?"
+    " ORDER BY n", NULL},
+  [SQL_SEARCH_EQ_UP] = {
+    "SELECT value, n FROM search WHERE field = ? AND value = ? AND n > ?"
+    " ORDER BY n LIMIT ?", NULL},
+  [SQL_SEARCH_EQ_DOWN] = {
+    "SELECT value, n FROM search WHERE field = ? AND value = ? AND n < ?"
+    " ORDER BY n DESC LIMIT ?", NULL},
+  [SQL_SEARCH_UP] = {
+    "SELECT value, n FROM search WHERE field = ? AND value > ? AND value < ?"
+    " ORDER BY value, n LIMIT ?", NULL},
+  [SQL_SEARCH_DOWN] = {
+    "SELECT value, n FROM search WHERE field = ? AND value > ? AND value < ?"
+    " ORDER BY value DESC, n DESC LIMIT ?", NULL},
+  [SQL_SEARCH_ALL] = {
+    "SELECT n, workflow FROM process WHERE n < ? ORDER BY n DESC LIMIT ?",
+    NULL},
+  [SQL_SEARCH_OPEN_OF] = {
+    "SELECT n, workflow FROM process INDEXED BY process_open_of"
+    " WHERE workflow = ? AND status = 0 AND deleted IS NULL AND n < ?"
+    " ORDER BY n DESC LIMIT ?", NULL},
 };
 
 /* ---- connections ---- */
@@ -387,6 +429,7 @@ void ml_link_close(ml_link *c) {
   for (int i = 0; i < SQL_COUNT; i++)
     sqlite3_finalize(c->st[i]);
   sqlite3_close(c->db);
+  ml_index_free(c->index);
   memset(c, 0, sizeof *c);
 }
 
@@ -426,6 +469,10 @@ static void bound(ml_bind *b, int rc) {
 
 void ml_sql_i64(ml_bind *b, int64_t v) {
   bound(b, sqlite3_bind_int64(b->st, ++b->i, v));
+}
+
+void ml_sql_real(ml_bind *b, double v) {
+  bound(b, sqlite3_bind_double(b->st, ++b->i, v));
 }
 
 void ml_sql_opt(ml_bind *b, int64_t v) {

@@ -29,7 +29,7 @@
 
 #include "base/log.h"
 #include "base/plant.h"
-#include "store/sqlite.h"
+#include "store/sqlite_index.h"
 
 #define ADD(counter, n) \
   atomic_fetch_add_explicit(&(counter), (n), memory_order_relaxed)
@@ -47,6 +47,7 @@ static bool is_soft(ml_rc rc) {
 /* SQLite may have rolled back by itself; and a transaction that cannot be
 ** ended must not become the next group's. */
 static void roll_back(ml_store *s) {
+  ml_index_forget(&s->writer);
   if (!sqlite3_get_autocommit(s->writer.db))
     ml_link_run(&s->writer, SQL_ROLLBACK);
   if (!sqlite3_get_autocommit(s->writer.db))
@@ -76,6 +77,7 @@ static ml_rc write_unit_apart(ml_store *s, ml_batch *b, size_t u) {
     return rc;
   b->units[u].rc = rc;
   if (rc != ML_OK) {
+    ml_index_forget(&s->writer);
     code = ml_link_run(&s->writer, SQL_SAVE_ROLLBACK);
     if (code != SQLITE_OK)
       return ml_sqlite_rc(code);

@@ -1,0 +1,27 @@
+/* schema_search.c - schema version 5: what can be searched for. */
+#include "store/sqlite.h"
+
+const char ml_schema_search[] =
+"-- Fields that an index is kept of, each of one workflow.  A new one is filled\n"
+"-- in pieces, from the lowest process number up; until `done` has come to\n"
+"-- `last` no search uses it.\n"
+"CREATE TABLE search_field (\n"
+"  no        INTEGER PRIMARY KEY,\n"
+"  workflow  INTEGER NOT NULL,     -- workflow.no\n"
+"  field     TEXT NOT NULL,        -- id; a column as \"$name\"\n"
+"  type      INTEGER NOT NULL,     -- ml_ftype its values are read as\n"
+"  done      INTEGER NOT NULL,     -- processes up to this number are in\n"
+"  last      INTEGER NOT NULL,     -- those after it were never missing\n"
+"  gone      INTEGER               -- 1: no longer kept, its entries are leaving\n"
+") STRICT;\n"
+"\n"
+"-- An entry a value: what is equal, between two values or has a beginning is\n"
+"-- one range, in the order of values and then of processes.  Every process\n"
+"-- that is not deleted has one in each field (of many choices: one a choice);\n"
+"-- the blob x'FF', behind all, when it has no value.\n"
+"CREATE TABLE search (\n"
+"  field     INTEGER NOT NULL,     -- search_field.no\n"
+"  value     ANY NOT NULL,         -- number, text, or decimal as a blob\n"
+"  n         INTEGER NOT NULL,     -- process\n"
+"  PRIMARY KEY (field, value, n)\n"
+") STRICT, WITHOUT ROWID;\n";
