@@ -430,6 +430,98 @@ static void hooks_rate(void **state) {
   assert_int_equal(a.status, 202);
 }
 
+static const char signed_tree[] =
+  "{\"api\":1,\"workflows\":[{\"name\":\"orders\",\"at\":\"w:1\","
+  "\"settings\":[{\"id\":\"key\",\"type\":\"secret\",\"at\":\"w:2\"}],"
+  "\"fields\":[{\"id\":\"q_name\",\"type\":\"string\",\"at\":\"w:3\"}],"
+  "\"start\":[{\"kind\":\"webhook\",\"name\":\"paid\",\"receive\":true,"
+  "\"rate\":\"3/m\",\"at\":\"w:4\",\"verify\":{\"scheme\":\"standard\","
+  "\"secret\":{\"setting\":\"key\"},\"at\":\"w:5\"}}],"
+  "\"phases\":[{\"name\":\"get\",\"at\":\"w:6\",\"entries\":[{\"kind\":"
+  "\"activity\",\"label\":\"x1\",\"run\":true,\"at\":\"w:7\"}]}]}]}";
+
+/* Its three headers, signed at `at_ms`. */
+static const char *signed_headers(const char *id, int64_t at_ms,
+                                  const char *body) {
+  ml_hook_headers h;
+  ml_err e = {0};
+  const char *text = "";
+
+  assert_int_equal(ml_run_hook_sign(kit.run, ML_STR("orders"), ML_STR("paid"),
+                                    ml_str_of(id), at_ms, ml_str_of(body),
+                                    &kit.arena, &h, &e), ML_OK);
+  for (size_t i = 0; i < h.count; i++)
+    text = ml_arena_printf(&kit.arena, "%s%.*s: %.*s\r\n", text,
+                           (int)h.list[i].name.n, h.list[i].name.p,
+                           (int)h.list[i].value.n, h.list[i].value.p);
+  return text;
+}
+
+static int post_paid(const char *headers, const char *body) {
+  kit_answer a = kit_ask_as(NULL, "POST", "/hooks/orders/paid", headers, body);
+
+  if (a.status == 401)                        /* without detail */
+    assert_null(ml_json_get(a.json, "detail"));
+  return a.status;
+}
+
+static size_t count_processes(void) {
+  kit_answer a = kit_do("GET", "/v1/processes", NULL);
+
+  return ml_json_get(a.json, "items")->count;
+}
+
+static void hooks_signed(void **state) {
+  const char *good, *path;
+  kit_answer a;
+  int64_t now;
+
+  (void)state;
+  kit.define = ml_arena_dup(&kit.arena, signed_tree, strlen(signed_tree));
+  kit_write("flows/orders/workflow.lua", "return { 'signed' }\n");
+  a = kit_do("POST", "/v1/reload", NULL);
+  assert_int_equal(ml_json_get(a.json, "broken")->count, 0);
+  kit.trigger = ML_STR("{\"transactions\":[{\"identity\":\"1\","
+                       "\"data\":{\"q_name\":\"x\"}}]}");
+  kit.seen_payload = ML_NOSTR;
+  /* without a secret nobody is let in */
+  assert_int_equal(post_paid("", "{}"), 401);
+  a = kit_do("PUT", "/v1/workflows/orders/settings/key",
+             "{\"value\":\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"}");
+  assert_int_equal(a.status, 200);
+  now = kit.clock.wall;
+  good = signed_headers("m1", now, "{\"a\":1}");
+  assert_int_equal(post_paid("", "{\"a\":1}"), 401);
+  assert_int_equal(post_paid(good, "{\"a\":2}"), 401);
+  assert_int_equal(post_paid(signed_headers("m1", now - 301000, "{\"a\":1}"),
+                             "{\"a\":1}"), 401);
+  assert_int_equal(post_paid(at("%s%s", good, good), "{\"a\":1}"), 401);
+  a = kit_ask_as(NULL, "POST", "/hooks/orders/nothing", good, "{\"a\":1}");
+  assert_int_equal(a.status, 401);
+  assert_null(kit.seen_payload.p);            /* no script ran */
+  assert_int_equal(count_processes(), 0);
+  assert_int_equal(post_paid(good, "{\"a\":1}"), 202);
+  assert_non_null(strstr(kit.seen_payload.p, "\"id\":\"m1\""));
+  assert_int_equal(count_processes(), 1);
+  kit.seen_payload = ML_NOSTR;
+  assert_int_equal(post_paid(good, "{\"a\":1}"), 409);
+  assert_null(kit.seen_payload.p);
+  assert_int_equal(count_processes(), 1);
+  /* the path's secret part does not stand in for a signature */
+  a = kit_do("GET", "/v1/workflows/orders", NULL);
+  path = text_of(&ml_json_get(a.json, "start")->arr[0], "path");
+  a = kit_ask_as(NULL, "POST", path, "", "{}");
+  assert_int_equal(a.status, 401);
+  /* 3 a minute: the 409 took one too; wrong ones took none */
+  assert_int_equal(post_paid(signed_headers("m2", now, "{}"), "{}"), 202);
+  a = kit_ask_as(NULL, "POST", "/hooks/orders/paid",
+                 signed_headers("m3", now, "{}"), "{}");
+  assert_int_equal(a.status, 429);
+  assert_string_equal(kit_header(&a, "Retry-After"), "20");
+  ml_clock_fake_pass(&kit.clock, 20000);
+  assert_int_equal(post_paid(signed_headers("m3", now, "{}"), "{}"), 202);
+}
+
 static void health(void **state) {
   kit_answer a;
 
@@ -675,6 +767,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(definition, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(hooks, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(hooks_rate, kit_up, kit_down),
+    cmocka_unit_test_setup_teardown(hooks_signed, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(health, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(reloaded, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(document, kit_up, kit_down),

@@ -925,7 +925,7 @@ static size_t post(const char *json) {
            "{\"method\":\"POST\",\"headers\":{},\"query\":{},\"body\":\"%s\"}",
            json);
   ml_run_hook(kit.run, ML_STR("triggered"), ML_STR("orders"),
-              ml_str_of(request), hooked, &came_of_hook);
+              ml_str_of(request), NULL, hooked, &came_of_hook);
   kit_settle();
   assert_int_equal(came_of_hook.times, 1);
   return came_of_hook.rc == ML_OK ? started_by() : 0;
@@ -964,7 +964,7 @@ static void a_trigger_that_breaks_starts_nothing(void **state) {
   assert_int_equal(kit_see(0).all_count, 0);
   memset(&came_of_hook, 0, sizeof came_of_hook);
   ml_run_hook(kit.run, ML_STR("triggered"), ML_STR("changed"), ML_STR("{}"),
-              hooked, &came_of_hook);             /* a poll is no hook */
+              NULL, hooked, &came_of_hook);             /* a poll is no hook */
   assert_int_equal(came_of_hook.rc, ML_NOT_FOUND);
 }
 

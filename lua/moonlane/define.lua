@@ -242,9 +242,18 @@ end
 
 local trigger_code = { run = true, receive = true }
 
+-- ml.signature { "standard", secret = ml.setting "key" }; anything else stays
+-- what it is, and has no place of its own.
+local function signature(v)
+  if type(v) ~= "table" or v["@kind"] ~= "signature" then return data(v) end
+  return rest({ scheme = v[1] ~= nil and data(v[1]) or nil, at = v["@at"] },
+              v, {}, v[1] ~= nil and 2 or 1)
+end
+
 local function trigger(v, at)
   local kind = v["@kind"] or v.kind
   local out = { kind = kind ~= nil and data(kind) or nil, at = v["@at"] or at }
+  if v.verify ~= nil then out.verify = signature(v.verify) end
   local n = shape(v)
   if kind == "form" then
     out.name = v.name == nil and "form" or data(v.name)

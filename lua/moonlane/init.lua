@@ -45,6 +45,8 @@ builder("form", "form")             -- triggers
 builder("http", "http")
 builder("schedule", "schedule")
 builder("rules", "rules")
+builder("webhook", "webhook")
+builder("signature", "signature") -- how a webhook proves who sent it (model/hook.h)
 
 -- The value of a setting where a definition takes one: every = ml.setting "x"
 ml.setting = host.placed(function(place, name)

@@ -21,7 +21,6 @@ struct ml_api {
   ml_server *server;
   ml_auth *auth;
   bool ready;
-  ml_rate rates[ML_RATES];
   ml_call *calls;
 };
 
@@ -166,8 +165,8 @@ ml_server *ml_api_server(const ml_api *a) {
   return a->server;
 }
 
-ml_rate *ml_api_hook_rate(ml_api *a) {
-  return a->rates;
+ml_auth *ml_api_auth(const ml_api *a) {
+  return a->auth;
 }
 
 bool ml_api_is_ready(const ml_api *a) {

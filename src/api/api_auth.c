@@ -101,8 +101,12 @@ static void say_no(ml_call *c) {
                   "send a valid token: Authorization: Bearer mlk_...");
 }
 
+static void say_bare_no(ml_call *c) {
+  ml_call_problem(c, 401, NULL, NULL, NULL, "%s", "");
+}
+
 /* Count it; who fails too often in a minute is answered a second later. */
-static bool fail(ml_auth *a, ml_call *c) {
+static void fail_with(ml_auth *a, ml_call *c, ml_call_fn *say) {
   ml_clock *clock = ml_api_conf_of(c->api)->clock;
   int64_t now = clock->mono_ms(clock) + 1;
   peer *p = peer_of(a, address(c->q->peer), now);
@@ -112,12 +116,20 @@ static bool fail(ml_auth *a, ml_call *c) {
     p->failures = 0;
   }
   p->failures++;
-  ml_log(ML_WARN, "bad-token", "peer", c->q->peer.p, NULL);
   if (p->failures > FAILURES_MAX)
-    ml_call_later(c, DELAY_MS, say_no);
+    ml_call_later(c, DELAY_MS, say);
   else
-    say_no(c);
+    say(c);
+}
+
+static bool fail(ml_auth *a, ml_call *c) {
+  ml_log(ML_WARN, "bad-token", "peer", c->q->peer.p, NULL);
+  fail_with(a, c, say_no);
   return false;
+}
+
+void ml_auth_failed(ml_call *c) {
+  fail_with(ml_api_auth(c->api), c, say_bare_no);
 }
 
 /* ---- tokens ---- */
@@ -261,6 +273,8 @@ bool ml_auth_check(ml_auth *a, ml_call *c) {
   if ((r->flags & ML_ROUTE_OPEN) != 0)
     return true;
   if ((r->flags & ML_ROUTE_LOCAL) != 0 && !sent && ml_call_near(c))
+    return true;
+  if ((r->flags & ML_ROUTE_PROOF) != 0 && !sent)
     return true;
   return token(a, c) && allowed(c);
 }

@@ -154,7 +154,8 @@ static void make_headers(headers *h, int status, const char *type) {
   if (status == 405)
     add(h, allow_header(c));
   if (status == 503 || status == 429)
-    add(h, "Retry-After: 1");
+    add(h, ml_arena_printf(&c->arena, "Retry-After: %lld",
+                           (long long)(c->retry_s > 0 ? c->retry_s : 1)));
 }
 
 static void end(ml_call *c) {

@@ -42,6 +42,8 @@ enum {
   ML_ROUTE_UNIX = 4,          /* over the Unix socket only */
   ML_ROUTE_RAW = 8,           /* body of any kind, not parsed */
   ML_ROUTE_MATCH = 16,        /* If-Match is obeyed */
+  ML_ROUTE_PROOF = 64,        /* without a token the route asks for a proof of
+                                 its own, a signature */
   ML_ROUTE_REPEAT = 32        /* a repeated POST does no harm: no answer is kept
                                  under its Idempotency-Key */
 };
@@ -116,6 +118,7 @@ struct ml_call {
   int64_t etag;               /* process seq; -1 none */
   ml_str location;
   bool replayed;
+  int64_t retry_s;            /* Retry-After of a 429 or 503; 0: 1 */
   /* for the route */
   void *state;
   ml_err err;
@@ -230,15 +233,8 @@ const ml_api_conf *ml_api_conf_of(const ml_api *a);
 const ml_shapes *ml_api_shapes(const ml_api *a);
 ml_server *ml_api_server(const ml_api *a);
 bool ml_api_is_ready(const ml_api *a);
+struct ml_auth *ml_api_auth(const ml_api *a);
 void ml_api_forget(ml_api *a, ml_call *c);     /* a call has ended */
-
-/* Token buckets of the webhooks (api_hook.c). */
-enum { ML_RATES = 64 };
-typedef struct ml_rate {
-  bool used;
-  int64_t tokens_milli, at_ms;
-} ml_rate;
-ml_rate *ml_api_hook_rate(ml_api *a);
 
 /* api_auth.c */
 typedef struct ml_auth ml_auth;
@@ -246,6 +242,9 @@ ml_auth *ml_auth_new(void);
 void ml_auth_free(ml_auth *a);
 /* Who is it?  Fills c->who.  false: refused and gone (perhaps later). */
 bool ml_auth_check(ml_auth *auth, ml_call *c);
+/* A proof that is no token was wrong: 401 without detail, told later when the
+** peer fails too often, as for tokens.  The call is gone. */
+void ml_auth_failed(ml_call *c);
 unsigned ml_auth_scopes(ml_str scopes);        /* bits of the words in it */
 /* Is every word a scope (hook:NAME too)? */
 bool ml_auth_scope_is(ml_str word);

@@ -1,8 +1,11 @@
 /* api_hook.c - webhooks: a request from outside, given to a trigger.
 **
-** Who knows the last part of the path (256 bits, made from the trigger's
-** name) may send; or who has a token with the scope hook:NAME.  A wrong part
-** and a hook that is not there get the same 401, after the same work. */
+** Three ways to be let in: the last part of the path (256 bits, made from the
+** trigger's name); a token with the scope hook:NAME; the signature alone, when
+** the trigger has `verify`.  A signature is asked in every case where there is
+** one to ask.  A wrong proof and a hook that is not there get the same 401, after
+** the same work; and only what was let in counts against the hook's rate, so
+** that nobody else can use it up. */
 #include <string.h>
 #include <strings.h>
 
@@ -10,38 +13,6 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
-
-/* ---- so many a second ---- */
-
-enum { RATE = 50, BURST = 200 };
-
-/* One bucket a hook; hooks that share a slot share it.  Unlike the name, the
-** slot is bounded whatever is asked for. */
-static bool take(ml_call *c) {
-  ml_rate *rate = ml_api_hook_rate(c->api);
-  ml_clock *clock = ml_api_conf_of(c->api)->clock;
-  int64_t now = clock->mono_ms(clock);
-  uint32_t h = 2166136261u;
-  ml_rate *r;
-
-  for (int part = 0; part < 2; part++)
-    for (size_t i = 0; i < c->part[part].n; i++)
-      h = (h ^ (uint8_t)c->part[part].p[i]) * 16777619u;
-  r = &rate[h % ML_RATES];
-  if (!r->used) {
-    r->used = true;
-    r->tokens_milli = BURST * 1000;
-    r->at_ms = now;
-  }
-  r->tokens_milli += (now - r->at_ms) * RATE;
-  if (r->tokens_milli > BURST * 1000)
-    r->tokens_milli = BURST * 1000;
-  r->at_ms = now;
-  if (r->tokens_milli < 1000)
-    return false;
-  r->tokens_milli -= 1000;
-  return true;
-}
 
 /* ---- the request as the trigger sees it ---- */
 
@@ -106,13 +77,16 @@ static void put_query(ml_jw *w, ml_str all) {
   ml_arena_free(&a);
 }
 
-/* "body" is the text; raw bytes that are no text also stand as base64. */
-static void put_request(ml_buf *out, const ml_request *q) {
+/* "body" is the text; raw bytes that are no text also stand as base64.  "id" is
+** that of a signed request. */
+static void put_request(ml_buf *out, const ml_request *q, ml_str id) {
   ml_jw w;
 
   ml_jw_init(&w, out);
   ml_jw_obj(&w);
   ml_jw_kstr(&w, "method", q->method);
+  if (id.p != NULL)
+    ml_jw_kstr(&w, "id", id);
   put_headers(&w, q);
   put_query(&w, q->query);
   ml_jw_kstr(&w, "body", q->body);
@@ -139,23 +113,64 @@ static void handed(void *arg, ml_rc rc, const ml_err *e, ml_str answer) {
   ml_call_send(c, 202);
 }
 
+static void wrong(ml_call *c, const ml_err *e) {
+  ml_log(ML_WARN, "bad-hook", "peer", c->q->peer.p, "hook", c->part[1].p, "why",
+         e != NULL ? e->text : "", NULL);
+  ml_auth_failed(c);
+}
+
+/* Within the hook's rate?  false: 429 was sent. */
+static bool take(ml_call *c) {
+  int64_t wait_ms = 0;
+  ml_rate rate;
+
+  if (ml_run_hook_take(c->run, c->part[0], c->part[1], &rate, &wait_ms))
+    return true;
+  c->retry_s = (wait_ms + 999) / 1000;
+  ml_call_problem(c, 429, NULL, NULL, NULL, "this hook takes %lld requests in "
+                  "%lld s", (long long)rate.n, (long long)(rate.per_ms / 1000));
+  return false;
+}
+
+static ml_rc check(ml_call *c, ml_replay *replay, ml_err *e) {
+  ml_hook_request q = {.body = c->q->body, .header_count = c->q->header_count};
+  ml_http_header *list = ml_arena_alloc(&c->arena,
+                                        sizeof *list * (q.header_count + 1));
+
+  if (list == NULL)
+    return ML_NOMEM;
+  for (size_t i = 0; i < q.header_count; i++)
+    list[i] = (ml_http_header){c->q->headers[i].name, c->q->headers[i].value};
+  q.headers = list;
+  return ml_run_hook_check(c->run, c->part[0], c->part[1], &q, &c->arena,
+                           replay, e);
+}
+
 static void hand_over(ml_call *c) {
   ml_buf b = {0};
   char *text = NULL;
+  ml_replay replay;
+  ml_err e = {0};
+  ml_rc rc = check(c, &replay, &e);
 
-  if (!take(c)) {
-    ml_call_problem(c, 429, NULL, NULL, NULL,
-                    "this hook takes %d requests a second", RATE);
+  if (rc == ML_REFUSED || rc == ML_INVALID) {
+    wrong(c, &e);
     return;
   }
-  put_request(&b, c->q);
+  if (rc != ML_OK) {
+    ml_call_refuse(c, rc, NULL);
+    return;
+  }
+  if (!take(c))
+    return;
+  put_request(&b, c->q, replay.id);
   if (!b.bad)
     text = ml_arena_dup(&c->arena, b.p, b.len);
   if (text == NULL)
     ml_call_refuse(c, ML_NOMEM, NULL);
   else
-    ml_run_hook(c->run, c->part[0], c->part[1], (ml_str){text, b.len}, handed,
-                c);
+    ml_run_hook(c->run, c->part[0], c->part[1], (ml_str){text, b.len}, &replay,
+                handed, c);
   ml_buf_free(&b);
 }
 
@@ -166,12 +181,10 @@ static void by_path(ml_call *c) {
                && ml_flow_trigger(wf->flow, c->part[1]) >= 0;
 
   ml_run_hook_token(c->run, c->part[0], c->part[1], right);
-  if (ml_crypto_str_eq(ml_str_of(right), c->part[2]) && there) {
+  if (ml_crypto_str_eq(ml_str_of(right), c->part[2]) && there)
     hand_over(c);
-    return;
-  }
-  ml_log(ML_WARN, "bad-hook", "peer", c->q->peer.p, NULL);
-  ml_call_problem(c, 401, NULL, NULL, NULL, "%s", "");
+  else
+    wrong(c, NULL);
 }
 
 /* hook:NAME, NAME being the trigger's or WORKFLOW/TRIGGER. */
@@ -196,8 +209,23 @@ static bool has_scope(const ml_call *c) {
   return false;
 }
 
+/* No token was sent: the signature lets in, where one is asked. */
+static void by_signature(ml_call *c) {
+  ml_replay replay;
+  ml_err e = {0};
+
+  if (ml_run_hook_signed(c->run, c->part[0], c->part[1])) {
+    hand_over(c);
+    return;
+  }
+  (void)check(c, &replay, &e);           /* the work of one that is signed */
+  wrong(c, NULL);
+}
+
 static void by_token(ml_call *c) {
-  if (has_scope(c))
+  if (c->who.bits == 0 && c->who.token.p == NULL)
+    by_signature(c);
+  else if (has_scope(c))
     hand_over(c);
   else
     ml_call_problem(c, 403, NULL, NULL, NULL,
@@ -209,7 +237,8 @@ static const ml_route rows[] = {
    by_path, "*", NULL, "202 Started", "hook",
    "A webhook, by the secret part of its path"},
   {"POST", "/hooks/{workflow}/{name}", ML_SCOPE_HOOK | ML_SCOPE_OPERATE,
-   ML_ROUTE_RAW | ML_ROUTE_REPEAT, by_token, "*", NULL, "202 Started", "hookByToken",
-   "A webhook, by a token with the scope hook:NAME"}};
+   ML_ROUTE_RAW | ML_ROUTE_REPEAT | ML_ROUTE_PROOF, by_token, "*", NULL,
+   "202 Started", "hookByToken",
+   "A webhook, by a token with the scope hook:NAME, or by its signature"}};
 
 const ml_routes ml_routes_hook = {rows, sizeof rows / sizeof *rows, ""};

@@ -241,6 +241,10 @@ static void put_security(ml_jw *w, const ml_route *r) {
     ml_jw_raw(w, ML_STR("[]"));
     return;
   }
+  if ((r->flags & ML_ROUTE_PROOF) != 0) {   /* a token, or a signature */
+    ml_jw_key(w, "security");
+    ml_jw_raw(w, ML_STR("[{\"token\":[]},{}]"));
+  }
   ml_jw_key(w, "x-scopes");
   ml_jw_arr(w);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)

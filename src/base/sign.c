@@ -34,6 +34,12 @@ static bool next_key(ml_str *rest, ml_str *key) {
   return false;
 }
 
+ml_str ml_sign_first_key(ml_str secret) {
+  ml_str key;
+
+  return next_key(&secret, &key) ? key : ML_NOSTR;
+}
+
 static size_t keys_in(ml_str secret) {
   ml_str key;
   size_t n = 0;

@@ -40,6 +40,9 @@
 ** key can be changed without a gap.  At most ML_SIGN_KEYS_MAX.
 */
 
+/* The one to sign with; none when there is none. */
+ml_str ml_sign_first_key(ml_str secret);
+
 /* ---- Standard Webhooks ---- */
 
 /* Is it a secret of the scheme, each line "whsec_<base64 of 24 to 64 bytes>"?

@@ -78,12 +78,21 @@ ml_rc ml_op_polls(ml_op *o) {
   return rc;
 }
 
-static void put_map(ml_jw *w, const char *key, const ml_json *map,
-                    bool json_body) {
+/* ---- webhooks ---- */
+
+enum { HEADERS_MAX = 64 };
+
+typedef struct posting {         /* the request as it would come in */
+  ml_str body;
+  bool is_json;
+  const ml_json *opts;
+  ml_http_header headers[HEADERS_MAX];
+  size_t count;
+} posting;
+
+static void put_map(ml_jw *w, const char *key, const ml_json *map) {
   ml_jw_key(w, key);
   ml_jw_obj(w);
-  if (json_body)
-    ml_jw_kstrz(w, "content-type", "application/json");
   for (uint32_t i = 0; map != NULL && map->type == ML_JOBJ && i < map->count;
        i++)
     if (map->obj[i].value.type == ML_JSTR) {
@@ -93,50 +102,129 @@ static void put_map(ml_jw *w, const char *key, const ml_json *map,
   ml_jw_end(w);
 }
 
-/* As the API hands a request to a hook. */
-static void put_request(ml_buf *b, const ml_json *body, const ml_json *opts) {
-  ml_buf text = {0};
-  ml_jw w;
+static ml_rc add_header(ml_op *o, posting *p, ml_str name, ml_str value) {
+  char *low = ml_arena_dup(o->a, name.p, name.n);
 
-  if (body != NULL && body->type != ML_JSTR)
+  if (low == NULL)
+    return ml_op_starved(o);
+  if (p->count == HEADERS_MAX)
+    return ml_err_set(&o->e, ML_LIMIT, "", "w:post has more than %d headers",
+                      HEADERS_MAX);
+  for (size_t i = 0; i < name.n; i++)
+    if (low[i] >= 'A' && low[i] <= 'Z')
+      low[i] = (char)(low[i] + 32);
+  p->headers[p->count++] = (ml_http_header){{low, name.n}, value};
+  return ML_OK;
+}
+
+/* sign = true: as its sender would, now and under a new id; `id` and `at` (ms)
+** make it another one's repetition, or a late one. */
+static ml_rc sign(ml_op *o, posting *p, ml_str workflow, ml_str name) {
+  ml_str id = ml_json_str(p->opts, "id");
+  int64_t at = ml_json_int(p->opts, "at", ml_world_now(o->w));
+  ml_hook_headers made;
+  ml_rc rc;
+
+  if (id.p == NULL) {
+    const char *text = ml_arena_printf(o->a, "test_%llu",
+                                       (unsigned long long)++o->w->posts);
+
+    if (text == NULL)
+      return ml_op_starved(o);
+    id = ml_str_of(text);
+  }
+  rc = ml_run_hook_sign(o->w->run, workflow, name, id, at, p->body, o->a, &made,
+                        &o->e);
+  for (size_t i = 0; rc == ML_OK && i < made.count; i++)
+    rc = add_header(o, p, made.list[i].name, made.list[i].value);
+  return rc;
+}
+
+static ml_rc fill_posting(ml_op *o, posting *p, ml_str workflow, ml_str name) {
+  const ml_json *body = ml_op_arg(o, 1), *headers;
+  ml_buf text = {0};
+  ml_rc rc = ml_op_table(o, 2, "w:post's options", &p->opts);
+
+  if (rc != ML_OK)
+    return rc;
+  p->is_json = body != NULL && body->type != ML_JSTR;
+  if (p->is_json)
     ml_json_print(&text, body);
   else if (body != NULL)
     ml_buf_put(&text, body->s.p, body->s.n);
-  ml_jw_init(&w, b);
-  ml_jw_obj(&w);
-  ml_jw_kstrz(&w, "method", "POST");
-  put_map(&w, "headers", ml_json_get(opts, "headers"),
-          body != NULL && body->type != ML_JSTR);
-  put_map(&w, "query", ml_json_get(opts, "query"), false);
-  ml_jw_kstr(&w, "body", (ml_str){text.p != NULL ? text.p : "", text.len});
-  ml_jw_end(&w);
-  b->bad = b->bad || text.bad;
+  p->body.n = text.len;
+  p->body.p = text.bad ? NULL : ml_arena_dup(o->a, text.p != NULL ? text.p : "",
+                                             text.len);
   ml_buf_free(&text);
+  if (p->body.p == NULL)
+    return ml_op_starved(o);
+  if (p->is_json)
+    rc = add_header(o, p, ML_STR("content-type"), ML_STR("application/json"));
+  headers = ml_json_get(p->opts, "headers");
+  for (uint32_t i = 0; rc == ML_OK && headers != NULL
+                       && headers->type == ML_JOBJ && i < headers->count; i++)
+    if (headers->obj[i].value.type == ML_JSTR)
+      rc = add_header(o, p, headers->obj[i].key, headers->obj[i].value.s);
+  if (rc == ML_OK && ml_json_bool(p->opts, "sign", false))
+    rc = sign(o, p, workflow, name);
+  return rc;
 }
 
-/* w:post("orders", body, { headers =, query = }): a table goes as JSON */
+/* As the API hands a request to a hook. */
+static const char *request_json(ml_op *o, const posting *p, ml_str id,
+                                size_t *len) {
+  ml_buf b = {0};
+  const char *text = NULL;
+  ml_jw w;
+
+  ml_jw_init(&w, &b);
+  ml_jw_obj(&w);
+  ml_jw_kstrz(&w, "method", "POST");
+  if (id.p != NULL)
+    ml_jw_kstr(&w, "id", id);
+  ml_jw_key(&w, "headers");
+  ml_jw_obj(&w);
+  for (size_t i = 0; i < p->count; i++) {
+    ml_jw_keyn(&w, p->headers[i].name);
+    ml_jw_str(&w, p->headers[i].value);
+  }
+  ml_jw_end(&w);
+  put_map(&w, "query", ml_json_get(p->opts, "query"));
+  ml_jw_kstr(&w, "body", p->body);
+  ml_jw_end(&w);
+  *len = b.len;
+  if (!b.bad)
+    text = ml_arena_dup(o->a, b.p, b.len);
+  ml_buf_free(&b);
+  return text;
+}
+
+/* w:post("orders", body, { headers =, query =, sign = true, id =, at = }): a
+** table goes as JSON */
 ml_rc ml_op_post(ml_op *o) {
   ml_str workflow, name;
-  ml_buf b = {0};
-  char *text;
-  const ml_json *opts;
+  const char *text;
+  size_t len;
+  ml_replay replay;
+  posting *p = ml_arena_zero(o->a, sizeof *p);
   ml_came *c = ml_world_came(o->w);
-  ml_rc rc = c != NULL ? find_trigger(o, "webhook", &workflow, &name)
-                       : ml_op_starved(o);
+  ml_hook_request q;
+  ml_rc rc = c != NULL && p != NULL
+             ? find_trigger(o, "webhook", &workflow, &name) : ml_op_starved(o);
 
   if (rc == ML_OK)
-    rc = ml_op_table(o, 2, "w:post's options", &opts);
+    rc = fill_posting(o, p, workflow, name);
   if (rc != ML_OK)
     return rc;
-  put_request(&b, ml_op_arg(o, 1), opts);
-  text = b.bad ? NULL : ml_arena_dup(o->a, b.p, b.len);
-  if (text == NULL) {
-    ml_buf_free(&b);
+  q = (ml_hook_request){p->body, p->headers, p->count};
+  rc = ml_run_hook_check(o->w->run, workflow, name, &q, o->a, &replay, &o->e);
+  if (rc != ML_OK)
+    return rc;
+  text = request_json(o, p, replay.id, &len);
+  if (text == NULL)
     return ml_op_starved(o);
-  }
-  ml_run_hook(o->w->run, workflow, name, (ml_str){text, b.len},
+  ml_run_hook(o->w->run, workflow, name, (ml_str){text, len}, &replay,
               ml_world_hooked, c);
-  ml_buf_free(&b);
   rc = ml_world_wait(o->w, c, &o->e);
   return rc == ML_OK ? put_started(o, c->text) : rc;
 }

@@ -35,6 +35,7 @@ typedef struct ml_world {
   ml_run *run;
   ml_rand_seeded rand;
   ml_arena arena;                /* what lives as long as the world */
+  uint64_t posts;                /* signed requests, for their ids */
   bool lost;                     /* it did not come to rest: leave it alone */
 } ml_world;
 

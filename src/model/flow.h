@@ -50,8 +50,9 @@
 ** - A receive step takes "edit" (fields its message may fill) as a task does.
 ** - Kinds of triggers: form and http ("form":["f","g!"]), schedule ("every" |
 **   "daily" | "weekly" | "monthly", "zone", "missed": "once" | "skip", "data"),
-**   poll ("every", "run":true), webhook ("receive":true); those two keep what
-**   else their makers put in, of which "into" names a field.
+**   poll ("every", "run":true), which keeps what else its maker puts in;
+**   webhook ("receive":true, "verify", model/hook.h).  "into" names a field.
+**   form, http and webhook have a "rate": "60/m".
 */
 #ifndef ML_MODEL_FLOW_H
 #define ML_MODEL_FLOW_H
@@ -63,6 +64,7 @@
 #include "base/mem.h"
 #include "base/pack.h"
 #include "base/rc.h"
+#include "model/hook.h"
 #include "model/word.h"
 
 #define ML_API_NUMBER 1          /* the C interface scripts are written for */
@@ -197,6 +199,8 @@ typedef struct ml_trigger {
   ml_str every_setting;
   ml_form_field *form;           /* form, http: fields it may fill */
   uint16_t form_count;
+  ml_rate rate;                  /* form, http, webhook; n 0: the default */
+  ml_verify *verify;             /* webhook: NULL when it is unsigned */
   uint16_t index;                /* 1-based place in `start` */
 } ml_trigger;
 

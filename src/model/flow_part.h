@@ -104,6 +104,11 @@ void ml_fp_form(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 
 /* flow_start.c: the triggers of the workflow's tree into p->f. */
 void ml_fp_triggers(ml_fpass *p, const ml_json *workflow, ml_str at);
+/* flow_hook.c: a trigger's `rate`, and a webhook's `verify`. */
+void ml_fp_rate(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                ml_trigger *t);
+void ml_fp_verify(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                  ml_trigger *t);
 /* flow_phase.c: the phases of the workflow's tree into p->f; next not yet. */
 void ml_fp_phases(ml_fpass *p, const ml_json *workflow, ml_str at);
 /* flow_next.c: read `next` of every phase. */

@@ -53,17 +53,21 @@ static void check_schedule(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
   ml_fp_str(p, w, o, "zone", &s);
 }
 
-/* What each kind of trigger may have; a poll's and a webhook's makers (kintone
-** and others) check their own members. */
+/* What each kind of trigger may have; a poll's makers (kintone and others)
+** check their own members. */
 static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                           const ml_trigger *t) {
-  static const char *const form[] = {"kind", "name", "form", "title", "at",
-                                     NULL};
+  static const char *const form[] = {"kind", "name", "form", "title", "rate",
+                                     "at", NULL};
   static const char *const http[] = {"kind", "name", "form", "title", "auth",
-                                     "secret", "methods", "reply", "at", NULL};
+                                     "secret", "methods", "reply", "rate",
+                                     "at", NULL};
   static const char *const schedule[] = {"kind", "name", "every", "daily",
                                          "weekly", "monthly", "zone", "missed",
                                          "data", "title", "at", NULL};
+  /* A misspelt `verify` would leave the door open: told. */
+  static const char *const webhook[] = {"kind", "name", "receive", "verify",
+                                        "rate", "into", "title", "at", NULL};
   const ml_json *into = ml_json_get(o, "into");
 
   if (ml_str_is(t->kind, "form"))
@@ -80,6 +84,7 @@ static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
       ml_fp_fault(p, w, "a poll needs 'every', a duration or ml.setting "
                   "\"name\"");
   } else if (ml_str_is(t->kind, "webhook")) {
+    ml_fp_members(p, w, o, webhook);
     if (!ml_fp_function(p, w, o, "receive")
         && ml_json_get(o, "receive") == NULL)
       ml_fp_fault(p, w, "a webhook needs 'receive', a function");
@@ -107,6 +112,8 @@ static void parse_trigger(ml_fpass *p, const ml_json *o, uint16_t index,
   parse_every(p, &w, o, t);
   parse_trigger_form(p, &w, o, t);
   check_trigger(p, &w, o, t);
+  ml_fp_rate(p, &w, o, t);
+  ml_fp_verify(p, &w, o, t);
   t->json = ml_fp_print(p, o);
   if (t->name.n > 0 && ml_flow_trigger(p->f, t->name) >= 0)
     ml_fp_fault(p, &w, "a trigger of this name exists already");

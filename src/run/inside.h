@@ -140,6 +140,7 @@ typedef struct trigger {         /* one in force */
   size_t state_len;
   int64_t due_ms;                /* next run; 0: none */
   bool running;
+  ml_bucket bucket;              /* requests of a webhook */
   bool failed;                   /* its last run */
   uint32_t uses;                 /* runs and requests under way */
   bool stale;                    /* no longer in force: free when it ends */
@@ -336,6 +337,11 @@ void people_read(ml_run *r, reread_done *done, void *arg);
 ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name);
 
 /* trigger.c */
+trigger *trigger_named(const ml_run *r, ml_str workflow, ml_str name);
+/* A webhook's function with that request; the replay (or NULL) is held and is
+** released at its end. */
+void trigger_receive(ml_run *r, trigger *t, ml_str json,
+                     const ml_replay *replay, ml_run_hook_fn *fn, void *arg);
 void triggers_swap(ml_run *r);               /* as the workflows in force say */
 int64_t triggers_due(ml_run *r, int64_t now_ms);   /* run those; next moment */
 void triggers_nudge(ml_run *r, ml_str workflow);

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/rate.h"
 #include "base/rc.h"
 #include "engine/advance.h"
 #include "model/flow.h"
@@ -211,11 +212,39 @@ void ml_run_set_setting(ml_run *r, ml_str workflow, ml_str key,
 
 /* ---- triggers ---- */
 
-/* A request came for /hooks/<workflow>/<name>: give it to the trigger's
-** `receive`.  answer: JSON {"started":[ids]} or {}; ML_NOT_FOUND. */
+/*
+** A request came for /hooks/<workflow>/<name>.  In this order: _check who sent
+** it, _take from the hook's rate, then hand it to the trigger's `receive`.
+** answer: JSON {"started":[ids]} or {}; ML_NOT_FOUND; ML_EXISTS: this signed
+** request was taken already.
+*/
+typedef struct ml_hook_request {
+  ml_str body;                   /* the bytes as they came */
+  const ml_http_header *headers;
+  size_t header_count;
+} ml_hook_request;
+/* ML_OK: unsigned, or signed and right; *out (texts in `a` or the request's)
+** goes to ml_run_hook(), its id is the request's own.  ML_REFUSED: not so, or
+** there is no such hook; ML_INVALID: its secret cannot be used.  *e is for the
+** log: the sender is told 401 and no more. */
+ml_rc ml_run_hook_check(ml_run *r, ml_str workflow, ml_str name,
+                        const ml_hook_request *q, ml_arena *a, ml_replay *out,
+                        ml_err *e);
+/* One request of its rate.  false: *rate is used up for *wait_ms. */
+bool ml_run_hook_take(ml_run *r, ml_str workflow, ml_str name, ml_rate *rate,
+                      int64_t *wait_ms);
 typedef void ml_run_hook_fn(void *arg, ml_rc rc, const ml_err *e, ml_str answer);
 void ml_run_hook(ml_run *r, ml_str workflow, ml_str name, ml_str request_json,
-                 ml_run_hook_fn *fn, void *arg);
+                 const ml_replay *replay, ml_run_hook_fn *fn, void *arg);
+bool ml_run_hook_signed(const ml_run *r, ml_str workflow, ml_str name);
+/* What its sender would put into the headers (`moonlane test`). */
+typedef struct ml_hook_headers {
+  ml_http_header list[3];
+  size_t count;
+} ml_hook_headers;
+ml_rc ml_run_hook_sign(ml_run *r, ml_str workflow, ml_str name, ml_str id,
+                       int64_t at_ms, ml_str body, ml_arena *a,
+                       ml_hook_headers *out, ml_err *e);
 /* The unguessable last part of a webhook's path: HMAC of its name. */
 void ml_run_hook_token(const ml_run *r, ml_str workflow, ml_str name,
                        char out[44]);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "run/inside.h"
@@ -31,6 +30,7 @@ typedef struct trun {            /* one run of a trigger */
   taking take;
   uint32_t logged;
   int64_t now_ms;
+  ml_replay replay;              /* a signed webhook's; else no id */
   ml_run_hook_fn *fn;            /* webhook, poll now; or NULL */
   void *arg;
   /* its end */
@@ -60,7 +60,7 @@ ml_rc triggers_load(ml_run *r, ml_read *rd) {
                           &r->trigger_row_count);
 }
 
-static trigger *find(const ml_run *r, ml_str workflow, ml_str name) {
+trigger *trigger_named(const ml_run *r, ml_str workflow, ml_str name) {
   for (trigger *t = r->triggers; t != NULL; t = t->next)
     if (!t->stale && ml_str_eq(t->workflow, workflow) &&
         ml_str_eq(t->name, name))
@@ -76,6 +76,7 @@ static void inherit(ml_run *r, trigger *t) {
       t->state = o->state != NULL ? ml_mem_dup(o->state, o->state_len) : NULL;
       t->state_len = t->state != NULL ? o->state_len : 0;
       t->due_ms = o->due_ms;
+      t->bucket = o->bucket;
       return;
     }
   for (size_t i = 0; i < r->trigger_row_count; i++) {
@@ -211,6 +212,7 @@ static int64_t period(trun *x) {
 }
 
 static void trun_free(trun *x) {
+  replay_release(x->r, &x->replay);
   ml_buf_free(&x->started);
   ml_arena_free(&x->arena);
   ml_mem_free(x);
@@ -259,6 +261,13 @@ static void fail(trun *x, ml_rc rc, const char *at, ml_str text) {
 }
 
 /* ---- its end: state and starts in one commit ---- */
+
+static void fill_mark(void *arg, ml_batch *b) {
+  trun *x = arg;
+  ml_row_replay row = replay_row(x->r, &x->replay);
+
+  ml_batch_replay(b, &row);
+}
 
 static void fill_state(void *arg, ml_batch *b) {
   trun *x = arg;
@@ -420,8 +429,10 @@ static void returned(trun *x, ml_str text) {
       x->rc = ml_err_set(&x->e, ML_NOMEM, "", "memory is short");
   if (ml_str_is(x->mode, "run"))
     write_quietly(x->r, fill_state, state_done, x);
+  else if (x->replay.id.p != NULL && x->rc == ML_OK)
+    write_quietly(x->r, fill_mark, state_done, x);
   else
-    x->state_written = true;
+    x->state_written = true;                /* refused: it may come again */
   x->open--;
   maybe_done(x);
 }
@@ -553,13 +564,16 @@ static void next_slice(trun *x) {
 }
 
 static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
-                       ml_run_hook_fn *fn, void *arg) {
+                       const ml_replay *replay, ml_run_hook_fn *fn,
+                       void *arg) {
   trun *x = ml_mem_zero(sizeof *x);
   ml_err e = {0};
   bool starved = false;
 
   if (x == NULL) {
     ml_err_set(&e, ML_NOMEM, "", "memory is short");
+    if (replay != NULL)
+      replay_release(r, replay);
     if (fn != NULL)
       fn(arg, ML_NOMEM, &e, ML_NOSTR);
     return;
@@ -573,6 +587,15 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
   x->now_ms = now_wall(r);
   x->mode = ml_str_of(mode);
   x->payload = arena_str(&x->arena, payload, &starved);
+  if (replay != NULL) {
+    x->replay.until_ms = replay->until_ms;
+    x->replay.scope = arena_str(&x->arena, replay->scope, &starved);
+    x->replay.id = arena_str(&x->arena, replay->id, &starved);
+    if (starved) {
+      replay_release(r, replay);
+      x->replay.id = ML_NOSTR;
+    }
+  }
   {
     char *key = ml_arena_printf(&x->arena, "%.*s/%.*s", (int)t->workflow.n,
                                 t->workflow.p, (int)t->name.n, t->name.p);
@@ -592,7 +615,7 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
 
 static void run_poll(ml_run *r, trigger *t) {
   begin_trun(r, t, "run", t->state != NULL ? (ml_str){t->state, t->state_len}
-                                           : ML_STR("null"), NULL, NULL);
+                                           : ML_STR("null"), NULL, NULL, NULL);
 }
 
 void ml_run_hold_polls(ml_run *r, bool hold) {
@@ -603,7 +626,7 @@ void ml_run_hold_polls(ml_run *r, bool hold) {
 
 void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
                      ml_run_hook_fn *fn, void *arg) {
-  trigger *t = find(r, workflow, name);
+  trigger *t = trigger_named(r, workflow, name);
   ml_err e = {0};
 
   if (t == NULL || !ml_str_is(t->t->kind, "poll")) {
@@ -614,38 +637,11 @@ void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
     fn(arg, ML_CONFLICT, &e, ML_NOSTR);
   } else {
     begin_trun(r, t, "run", t->state != NULL ? (ml_str){t->state, t->state_len}
-                                             : ML_STR("null"), fn, arg);
+                                             : ML_STR("null"), NULL, fn, arg);
   }
 }
 
-void ml_run_hook(ml_run *r, ml_str workflow, ml_str name, ml_str request_json,
-                 ml_run_hook_fn *fn, void *arg) {
-  trigger *t = find(r, workflow, name);
-  ml_err e = {0};
-
-  if (t == NULL || !ml_str_is(t->t->kind, "webhook") || r->draining) {
-    ml_err_set(&e, r->draining ? ML_AGAIN : ML_NOT_FOUND, "",
-               r->draining ? "the engine is stopping" : "there is no such hook");
-    fn(arg, e.rc, &e, ML_NOSTR);
-    return;
-  }
-  begin_trun(r, t, "receive", request_json, fn, arg);
-}
-
-void ml_run_hook_token(const ml_run *r, ml_str workflow, ml_str name,
-                       char out[44]) {
-  char text[400];
-  uint8_t mac[32];
-  ml_buf b = {0};
-
-  snprintf(text, sizeof text, "hook/%.*s/%.*s", (int)workflow.n, workflow.p,
-           (int)name.n, name.p);
-  out[0] = '\0';
-  if (ml_hmac_sha256(r->conf.secret_key, sizeof r->conf.secret_key, text,
-                     strlen(text), mac) != ML_OK)
-    return;
-  ml_text_put_base64(&b, (ml_str){(const char *)mac, sizeof mac}, true);
-  if (!b.bad && b.len < 44)
-    memcpy(out, b.p, b.len + 1);
-  ml_buf_free(&b);
+void trigger_receive(ml_run *r, trigger *t, ml_str json,
+                     const ml_replay *replay, ml_run_hook_fn *fn, void *arg) {
+  begin_trun(r, t, "receive", json, replay, fn, arg);
 }
