@@ -363,6 +363,7 @@ static void start(ml_call *c) {
   if (in == NULL)
     return;
   in->workflow = wf->name;
+  in->patient = ml_call_query_bool(c, "wait");
   in->ev.data = ml_json_get(c->body, "data");
   in->ev.subject = ml_json_str(c->body, "subject");
   ml_call_put(c, in, &start_way);

@@ -3,7 +3,9 @@
 ** released when it is on disk.
 **
 ** Self-clocked: a batch goes to the store when none is on its way, so while
-** one is flushed the next gathers.
+** one is flushed the next gathers.  A process whose script is being run is held
+** back for a moment: what comes of that goes into the same commit, which saves
+** a row, a record and, when nothing else is to be done, a flush.
 */
 #include <string.h>
 
@@ -243,6 +245,7 @@ void flush_soon(ml_run *r) {
 void mark_dirty(ml_run *r, proc *pr) {
   if (!pr->dirty && !pr->gone) {
     pr->dirty = true;
+    pr->dirty_ms = now_mono(r);
     pr->next_dirty = NULL;
     *r->dirty_end = pr;
     r->dirty_end = &pr->next_dirty;
@@ -332,7 +335,11 @@ static void prune_drops(load *l) {
   l->drop_count = to;
 }
 
-enum { PAUSE_MS = 1000 };        /* the disk refused: no scan meanwhile */
+enum {
+  PAUSE_MS = 1000,               /* the disk refused: no scan meanwhile */
+  HOLD_MS = 2,                   /* by the clock: between 1 and 2 of them */
+  HOLD_LONG_MS = 20              /* where nobody waits for the commit itself */
+};
 
 static void landed(void *arg, ml_batch *b, ml_rc rc);
 static void answer_all(ml_run *r, load *l, ml_rc rc);
@@ -349,17 +356,46 @@ static void fail_gathering(ml_run *r, ml_rc rc) {
   r->dirty_end = &r->dirty;
 }
 
-/* Move every dirty proc's load into the batch. */
+/* Is an answer of its script worth waiting for? */
+static bool is_held(const proc *pr, int64_t now_ms) {
+  int64_t most = pr->load == NULL || pr->load->hasty ? HOLD_MS : HOLD_LONG_MS;
+
+  return pr->asked > 0 && !pr->gone && now_ms - pr->dirty_ms < most;
+}
+
+static bool all_held(ml_run *r) {
+  int64_t now = now_mono(r);
+
+  for (const proc *pr = r->dirty; pr != NULL; pr = pr->next_dirty)
+    if (!is_held(pr, now))
+      return false;
+  return true;
+}
+
+void hold_over(void *run) {
+  flush_soon(run);
+}
+
+/* Move every dirty proc's load into the batch, but for those held back. */
 static void gather(ml_run *r, ml_batch *b, flight *fl) {
   ml_buf data = {0}, rest = {0};
   proc *pr = r->dirty;
+  int64_t now = now_mono(r);
 
   r->dirty = NULL;
   r->dirty_end = &r->dirty;
   while (pr != NULL) {
     proc *next = pr->next_dirty;
-    carried *c = pr->gone ? NULL : ml_mem_zero(sizeof *c);
+    carried *c;
 
+    if (is_held(pr, now)) {
+      pr->next_dirty = NULL;
+      *r->dirty_end = pr;
+      r->dirty_end = &pr->next_dirty;
+      pr = next;
+      continue;
+    }
+    c = pr->gone ? NULL : ml_mem_zero(sizeof *c);
     pr->dirty = false;
     if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved)) {
       ml_mem_free(c);
@@ -393,6 +429,10 @@ static void flush(void *arg) {
   procs_bury(r);
   if (r->flights > 0 || r->stopped || (r->dirty == NULL && r->writing == NULL))
     return;
+  if (r->writing == NULL && all_held(r)) {
+    ml_loop_timer_set(r->hold, HOLD_MS);
+    return;
+  }
   b = ml_batch_new(r->conf.store);
   fl = ml_mem_zero(sizeof *fl);
   if (b == NULL || fl == NULL) {

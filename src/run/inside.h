@@ -57,6 +57,7 @@ typedef struct load {
   struct keyed *keys;       size_t key_count, key_cap;
   ml_row_replay *replays;   size_t replay_count, replay_cap;
   ml_str identity;               /* the occurrence that started it; or none */
+  bool hasty;                    /* somebody waits for its commit */
   bool starved;
 } load;
 
@@ -83,6 +84,8 @@ typedef struct proc {
   bool changed;                  /* since its row was last put in a batch; a
                                     wait may begin without a record */
   bool gone;                     /* a batch of it failed: ignore what comes */
+  uint32_t asked;                /* slices at the workers */
+  int64_t dirty_ms;              /* since when it is dirty */
   uint64_t seq_sent;             /* seq of the row as last put in a batch */
   uint32_t flying;               /* batches with it, not yet reaped */
   uint32_t reads;                /* reader jobs for it under way */
@@ -186,6 +189,7 @@ struct ml_run {
   proc *grave;                   /* gone, not yet freed */
   writes *writing, **writing_end;
   ahead *ahead;
+  ml_loop_timer *hold;           /* runs while dirty ones are held back */
   bool flushing_later;
   size_t flights;
   int64_t next_n;
@@ -243,6 +247,7 @@ ml_str process_settings(ml_run *r, ml_arena *a, const ml_flow *f, ml_err *e);
 load *load_of(proc *pr);                     /* NULL: out of memory */
 void load_free(load *l);
 void mark_dirty(ml_run *r, proc *pr);
+void hold_over(void *run);                   /* of the timer `hold` */
 void flush_soon(ml_run *r);
 /* As ml_run_write(), for tables that are not cached. */
 void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
@@ -353,6 +358,7 @@ void search_look(ml_run *r);
 void search_late(void *run);
 
 int64_t now_wall(const ml_run *r);
+int64_t now_mono(const ml_run *r);
 void busy_end(ml_run *r);
 void *list_room(void *list, size_t count, size_t *cap, size_t size);
 ml_str arena_str(ml_arena *a, ml_str s, bool *starved);

@@ -293,6 +293,7 @@ static ml_rc keep_outside(proc *pr, const ml_effect *ef) {
   if (list == NULL && !ML_PLANTED(unchecked_alloc))
     return ML_NOMEM;
   l->effects = list;
+  l->hasty = true;
   list += l->effect_count++;
   *list = *ef;
   list->call = arena_str(&l->arena, ef->call, &l->starved);
@@ -497,6 +498,7 @@ static bool answer_later(ml_run *r, proc *pr, ml_input *in) {
 
   if (l == NULL)
     return false;
+  l->hasty = l->hasty || !in->patient;
   *l->answers_end = in;
   l->answers_end = &in->next;
   in->next = NULL;

@@ -7,6 +7,10 @@ int64_t now_wall(const ml_run *r) {
   return r->conf.clock->wall_ms(r->conf.clock);
 }
 
+int64_t now_mono(const ml_run *r) {
+  return r->conf.clock->mono_ms(r->conf.clock);
+}
+
 static void look_drained(ml_run *r);
 
 void busy_end(ml_run *r) {
@@ -33,7 +37,8 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
   r->writing_end = &r->writing;
   r->next_n = ml_store_last_n(conf->store) + 1;
   due_begin(r);
-  if (r->timer == NULL) {
+  r->hold = ml_loop_timer_new(conf->loop, hold_over, r);
+  if (r->timer == NULL || r->hold == NULL) {
     ml_run_free(r);
     return ml_err_set(e, ML_NOMEM, "", "memory is short");
   }
@@ -91,6 +96,7 @@ void ml_run_free(ml_run *r) {
   ml_arena_free(&r->people.arena);
   ml_buf_free(&r->broken);
   ml_loop_timer_free(r->timer);
+  ml_loop_timer_free(r->hold);
   ml_loop_timer_free(r->drain_timer);
   ml_loop_timer_free(r->search_timer);
   ml_mem_free(r);

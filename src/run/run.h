@@ -134,6 +134,7 @@ struct ml_input {
   ml_str workflow;               /* start: its name */
   ml_event ev;
   int64_t if_seq;                /* >= 0: ML_CONFLICT unless p->seq is it */
+  bool patient;                  /* it is answered when the process rests */
   bool has_key;                  /* Idempotency-Key */
   uint8_t key[16], body_hash[16];
   int64_t parent_n;              /* start: by ctx:start / ctx:call */

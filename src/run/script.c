@@ -64,12 +64,22 @@ static const entry *recorded_snapshot(const proc *pr, uint32_t act) {
   return NULL;
 }
 
-static ml_rc ask(ml_run *r, slice *s, const ml_ask *q, ml_answer_fn *fn) {
+static ml_rc ask(ml_run *r, proc *pr, slice *s, const ml_ask *q,
+                 ml_answer_fn *fn) {
   ml_rc rc = r->conf.script->ask(r->conf.script, q, fn, s);
 
-  if (rc == ML_OK)
+  if (rc == ML_OK) {
     r->stats.slices++;
+    pr->asked++;
+  }
   return rc;
+}
+
+/* Its answer has come.  One of a process that was dropped and read again in
+** between may count for another: that only ends a hold early. */
+static void unask(proc *pr) {
+  if (pr != NULL && pr->asked > 0)
+    pr->asked--;
 }
 
 /* The script could not be asked at all: say so on the activity. */
@@ -201,6 +211,7 @@ static void ran(void *arg, ml_rc rc, const ml_answer *a) {
   ml_run *r = s->r;
   proc *pr = proc_find(r, s->n);
 
+  unask(pr);
   if (rc == ML_AGAIN || pr == NULL || pr->p == NULL) {
     slice_free(s);
     return;
@@ -328,7 +339,7 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   rc = too_long(&q) ? ML_CONFLICT
                     : fill_snapshot(pr, s, a, &q, &arena, &data, &process);
   if (rc == ML_OK)
-    rc = ask(r, s, &q, ran);
+    rc = ask(r, pr, s, &q, ran);
   if (rc == ML_OK)
     s = NULL;                               /* the answer's now */
 fail:
@@ -379,6 +390,7 @@ static void judged(void *arg, ml_rc rc, const ml_answer *a) {
   bool *truths = NULL;
   size_t count = 0;
 
+  unask(pr);
   if (rc == ML_AGAIN || pr == NULL || pr->p == NULL) {
     slice_free(s);
     return;
@@ -428,7 +440,7 @@ void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
   q.now_ms = now_wall(r);
   rc = fill_snapshot(pr, s, NULL, &q, &arena, &data, &process);
   if (rc == ML_OK)
-    rc = ask(r, s, &q, judged);
+    rc = ask(r, pr, s, &q, judged);
   if (rc != ML_OK) {
     judge_failed(r, pr, s, ML_STR("it could not be asked"), ML_NOSTR);
     slice_free(s);
