@@ -59,6 +59,8 @@ demo: setup
 	@BUILD=$(BUILD) contrib/demo
 $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
+$(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $^ $(LDLIBS)
 bench: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/bench
 	@$(BUILD)/bench --build $(BUILD)

@@ -34,7 +34,7 @@ char *ml_buf_room(ml_buf *b, size_t n) {
   return b->p + b->len;
 }
 
-void ml_buf_put(ml_buf *b, const void *p, size_t n) {
+void ml_buf_put_more(ml_buf *b, const void *p, size_t n) {
   char *to = ml_buf_room(b, n);
 
   if (to == NULL)
@@ -47,10 +47,6 @@ void ml_buf_put(ml_buf *b, const void *p, size_t n) {
 
 void ml_buf_puts(ml_buf *b, const char *s) {
   ml_buf_put(b, s, strlen(s));
-}
-
-void ml_buf_putc(ml_buf *b, char c) {
-  ml_buf_put(b, &c, 1);
 }
 
 void ml_buf_printf(ml_buf *b, const char *fmt, ...) {

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef struct ml_buf {
   char *p;
@@ -22,9 +23,29 @@ typedef struct ml_buf {
   bool bad;
 } ml_buf;
 
-void ml_buf_put(ml_buf *b, const void *p, size_t n);
+void ml_buf_put_more(ml_buf *b, const void *p, size_t n);   /* grows if need be */
+
+/* Most appends find room: these are in everybody's way, so they are here. */
+static inline void ml_buf_put(ml_buf *b, const void *p, size_t n) {
+  if (b->bad || n == 0 || n >= b->cap - b->len) {
+    ml_buf_put_more(b, p, n);
+    return;
+  }
+  memcpy(b->p + b->len, p, n);
+  b->len += n;
+  b->p[b->len] = '\0';
+}
+
+static inline void ml_buf_putc(ml_buf *b, char c) {
+  if (b->bad || b->cap - b->len < 2) {
+    ml_buf_put_more(b, &c, 1);
+    return;
+  }
+  b->p[b->len++] = c;
+  b->p[b->len] = '\0';
+}
+
 void ml_buf_puts(ml_buf *b, const char *s);
-void ml_buf_putc(ml_buf *b, char c);
 void ml_buf_printf(ml_buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

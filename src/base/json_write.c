@@ -33,7 +33,7 @@ void ml_json_put_str(ml_buf *b, ml_str s) {
     return;
   }
   ml_buf_putc(b, '"');
-  while (p < end) {
+  while ((p = ml_utf8_skip(p, end)) < end) {
     unsigned char c = (unsigned char)*p;
     size_t n = 1;
 

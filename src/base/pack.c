@@ -21,6 +21,10 @@ void ml_pack_u64(ml_buf *b, uint64_t v) {
   char out[10];
   size_t n = 0;
 
+  if (v < 0x80) {
+    ml_buf_putc(b, (char)v);
+    return;
+  }
   do {
     out[n++] = (char)((v & 0x7F) | (v > 0x7F ? 0x80 : 0));
     v >>= 7;

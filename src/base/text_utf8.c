@@ -33,8 +33,10 @@ bool ml_text_utf8(ml_str s) {
   const char *p = s.p, *end = ml_str_end(s);
 
   while (p < end) {
-    size_t n = ml_utf8_step(p, end);
+    size_t n = 8;
 
+    if (end - p < 8 || (ml_utf8_word(p) & ML_UTF8_EACH(0x80)) != 0)
+      n = ml_utf8_step(p, end);
     if (n == 0)
       return false;
     p += n;

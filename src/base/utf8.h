@@ -9,6 +9,36 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Eight bytes at once, as a number; and the marks (0x80) of those of them that
+** are below 0x20 or no ASCII, or are the byte c.  A mark may be wrong only
+** behind another. */
+static inline uint64_t ml_utf8_word(const char *p) {
+  uint64_t x;
+
+  memcpy(&x, p, sizeof x);
+  return x;
+}
+#define ML_UTF8_EACH(c) (UINT64_C(0x0101010101010101) * (c))
+#define ML_UTF8_ODD(x) \
+  ((((x) - ML_UTF8_EACH(0x20)) | (x)) & ML_UTF8_EACH(0x80))
+#define ML_UTF8_IS(x, c) \
+  ((((x) ^ ML_UTF8_EACH(c)) - ML_UTF8_EACH(1)) & ~((x) ^ ML_UTF8_EACH(c)) & \
+   ML_UTF8_EACH(0x80))
+
+/* Past all that JSON writes in a text as it is, and is ASCII: eight by eight,
+** so at most seven of them may be left. */
+static inline const char *ml_utf8_skip(const char *p, const char *end) {
+  while (end - p >= 8) {
+    uint64_t x = ml_utf8_word(p);
+
+    if ((ML_UTF8_ODD(x) | ML_UTF8_IS(x, '"') | ML_UTF8_IS(x, '\\')) != 0)
+      break;
+    p += 8;
+  }
+  return p;
+}
 
 /* Bytes of the character at p (1 to 4), or 0 when it is not well-formed or
 ** cut off by `end`.  p < end. */

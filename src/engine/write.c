@@ -27,14 +27,25 @@ static ml_rc unknown_field(const step *s, ml_str key, const char *at,
                     s->f->name.p, known[0] != '\0' ? known : "(none)");
 }
 
+typedef struct pointer { char text[240]; } pointer;
+
+/* "/data/x": made when there is a mistake to tell. */
+static pointer at_member(const char *base, const ml_jmember *m) {
+  pointer at;
+
+  snprintf(at.text, sizeof at.text, "%s/%.*s", base,
+           (int)(m->key.n > 100 ? 100 : m->key.n), m->key.p);
+  return at;
+}
+
 /* Add or, when the field is there under its other name, compare. */
-static ml_rc add_draft(drafts *d, uint16_t field, ml_str value, const char *at,
-                       ml_err *e) {
+static ml_rc add_draft(drafts *d, uint16_t field, ml_str value,
+                       const char *base, const ml_jmember *m, ml_err *e) {
   for (size_t i = 0; i < d->count; i++)
     if (d->list[i].field == field) {
       if (ml_str_eq(d->list[i].value, value))
         return ML_OK;
-      return ml_err_set(e, ML_INVALID, at, "the field is given twice, by its id "
+      return ml_err_set(e, ML_INVALID, at_member(base, m).text, "the field is given twice, by its id "
                         "and by its short id, with different values");
     }
   d->list[d->count++] = (draft){field, value};
@@ -43,18 +54,15 @@ static ml_rc add_draft(drafts *d, uint16_t field, ml_str value, const char *at,
 
 static ml_rc check_member(step *s, drafts *d, const ml_jmember *m,
                           const char *base, const bool *allowed, ml_err *e) {
-  char at[240];
   int i = ml_flow_field(s->f, m->key);
   ml_buf text = {0};
   ml_str value = ML_NOSTR;
   ml_rc rc;
 
-  snprintf(at, sizeof at, "%s/%.*s", base,
-           (int)(m->key.n > 100 ? 100 : m->key.n), m->key.p);
   if (i < 0)
-    return unknown_field(s, m->key, at, e);
+    return unknown_field(s, m->key, at_member(base, m).text, e);
   if (allowed != NULL && !allowed[i])
-    return ml_err_set(e, ML_INVALID, at,
+    return ml_err_set(e, ML_INVALID, at_member(base, m).text,
                       "field '%.*s' cannot be edited here",
                       (int)s->f->fields[i].short_id.n,
                       s->f->fields[i].short_id.p);
@@ -68,7 +76,7 @@ static ml_rc check_member(step *s, drafts *d, const ml_jmember *m,
       rc = ML_NOMEM;
   }
   ml_buf_free(&text);
-  return rc == ML_OK ? add_draft(d, (uint16_t)i, value, at, e) : rc;
+  return rc == ML_OK ? add_draft(d, (uint16_t)i, value, base, m, e) : rc;
 }
 
 ml_rc drafts_check(step *s, drafts *d, const ml_json *data, const char *at,

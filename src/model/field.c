@@ -75,6 +75,8 @@ static bool is_clean(ml_str s, bool lines) {
   for (size_t i = 0; i < s.n; i++) {
     unsigned char c = (unsigned char)s.p[i];
 
+    if (c > 0x20 && c < 0x7F)
+      continue;
     if (c == 0x7F || (c < 0x20
                       && !(lines && (c == '\n' || c == '\r' || c == '\t'))))
       return false;
