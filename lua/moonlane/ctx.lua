@@ -362,14 +362,30 @@ local function field_of(id)
     type(id) == "string" and host.excerpt(id) or host.show(id)))
 end
 
-local function write(id, value)
-  if value == nil then
-    S.own[id] = null
-    host.set(id, "null")
-  else
-    S.own[id] = value
-    host.set(id, host.encode(value, "field '" .. id .. "'"))
+-- What ctx.data shows: the snapshot with what was assigned, decoded when it is
+-- first asked for.  From then on the proxy reads it without a call.
+local data_meta = { __metatable = false, __name = "data" }
+local view_meta = {}
+
+local function view()
+  local v = S.view
+  if v == nil then
+    local text = S.data_text or "{}"
+    v = host.decode(text)
+    if text:find("null", 1, true) then
+      for k, item in pairs(v) do
+        if item == null then v[k] = nil end
+      end
+    end
+    S.view = setmetatable(v, view_meta)
+    data_meta.__index = v
   end
+  return v
+end
+
+local function write(id, value)
+  rawset(view(), id, value)
+  host.set(id, value == nil and "null" or host.encode(value, "field '" .. id .. "'"))
 end
 
 local function clear(data, id)
@@ -381,25 +397,13 @@ end
 
 clear = host.anchor(clear)
 
-local data_meta = { __metatable = false, __name = "data" }
-
-local function snapshot()
-  if S.data == nil then S.data = host.decode(S.data_text or "{}") end
-  return S.data
+-- No value: a field without one, or no field at all.
+function view_meta.__index(_, id)
+  if id == "clear" and not (S.fields and S.fields.clear) then return clear end
+  field_of(id)
 end
 
-function data_meta.__index(_, id)
-  local own = S.own[id]
-  if own == null then return nil end
-  if own ~= nil then return own end
-  local v = snapshot()[id]
-  if v == nil and id == "clear" and not (S.fields and S.fields.clear) then
-    return clear
-  end
-  if v == nil then field_of(id) end
-  if v == null then return nil end
-  return v
-end
+local function open_view(_, id) return view()[id] end
 
 function data_meta.__newindex(_, id, v)
   local field = field_of(id)
@@ -413,9 +417,7 @@ end
 
 function data_meta.__pairs()
   local all = {}
-  for k, v in pairs(snapshot()) do all[k] = v end
-  for k, v in pairs(S.own) do all[k] = v end
-  for k, v in pairs(all) do if v == null then all[k] = nil end end
+  for k, v in pairs(view()) do all[k] = v end
   return pairs(all)
 end
 
@@ -642,8 +644,8 @@ function M.begin(mode, fields, texts)
   S.fields = fields
   S.data_text, S.settings_text, S.process_text = texts.data, texts.settings, texts.process
   S.activity = texts.activity
-  S.data, S.settings, S.process = nil, nil, nil
-  S.own = {}
+  S.view, S.settings, S.process = nil, nil, nil
+  data_meta.__index = open_view
   S.only = mode == "is_complete" and read_kinds or mode == "trigger" and every_kind or nil
   S.where = mode == "trigger" and "a trigger" or mode
   S.read_only = mode == "trigger" or mode == "when"

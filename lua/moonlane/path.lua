@@ -5,24 +5,34 @@
 -- file of its own because every slice needs it, and only it: each file that is
 -- loaded makes the image larger that is copied before each attempt.
 local M = {}
+local byte = string.byte
+local DOT, ZERO, S = byte ".", byte "0", byte "s"
 
+local function trigger_at(flow, path)
+  local n = path:match "^start%.(%d+)$"
+  local t = n and type(flow.start) == "table" and flow.start[tonumber(n)]
+  return type(t) == "table" and t or nil
+end
+
+-- Byte by byte: no pattern and no string is made on the way of every slice.
 function M.find(flow, path)
   if type(flow) ~= "table" then return nil end
-  local trigger_at = path:match "^start%.(%d+)$"
-  if trigger_at then
-    local t = type(flow.start) == "table" and flow.start[tonumber(trigger_at)]
-    return type(t) == "table" and t or nil
-  end
-  local list, t, in_phase = flow.phases, nil, false
-  for n in path:gmatch "%d+" do
-    if in_phase then
-      t = t[tonumber(n) + 1]
-      list = type(t) == "table" and t.phases
+  if byte(path, 1) == S then return trigger_at(flow, path) end
+  local list, t, in_phase, n = flow.phases, nil, false, 0
+  for i = 1, #path + 1 do
+    local c = byte(path, i)
+    if c ~= nil and c ~= DOT then
+      n = n * 10 + c - ZERO
     else
-      t = type(list) == "table" and list[tonumber(n)]
+      if in_phase then
+        t = t[n + 1]
+        list = type(t) == "table" and t.phases
+      else
+        t = type(list) == "table" and list[n]
+      end
+      if type(t) ~= "table" then return nil end
+      in_phase, n = not in_phase, 0
     end
-    if type(t) ~= "table" then return nil end
-    in_phase = not in_phase
   end
   return t
 end
