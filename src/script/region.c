@@ -25,6 +25,7 @@
 #define CHUNK 4096u
 #define KEEP ((size_t)1 << 20)   /* bytes that stay resident on a restore */
 #define BINS 192u
+#define HOLLOW 512u              /* bytes: a larger hole is not copied */
 #define SPLIT 4u                 /* grains: a smaller rest stays in the block */
 #define MAGIC 0x6d6c7265u
 
@@ -56,6 +57,11 @@ typedef struct head {
   hole *bins[BINS];
 } head;
 
+/* A stretch of the image that has to be copied back. */
+typedef struct stretch {
+  size_t from, n;
+} stretch;
+
 struct ml_region {
   char *base;
   size_t size;
@@ -66,6 +72,8 @@ struct ml_region {
   size_t asked;
   char *image;
   size_t image_size;
+  stretch *stretches;
+  size_t stretch_count;
   ml_region_watcher *watch;
   void *ud;
 };
@@ -481,8 +489,10 @@ ml_rc ml_region_new(size_t size, ml_region **out) {
 static void drop_image(ml_region *r) {
   if (r->image != NULL)
     munmap(r->image, r->image_size);
+  ml_mem_free(r->stretches);
   r->image = NULL;
-  r->image_size = 0;
+  r->stretches = NULL;
+  r->image_size = r->stretch_count = 0;
 }
 
 void ml_region_free(ml_region *r) {
@@ -522,18 +532,55 @@ size_t ml_region_image(const ml_region *r) {
   return r->image_size;
 }
 
-ml_rc ml_region_freeze(ml_region *r) {
-  size_t n = ml_region_extent(r);
-  char *image = mmap(NULL, n, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static bool is_hollow(const block *b) {
+  return b->free && (size_t)b->size * GRAIN > sizeof(hole) + HOLLOW;
+}
 
-  if (image == MAP_FAILED)
+/*
+** What is to be copied back: all but the inside of free blocks, whose bytes
+** nobody reads before they are written.  What stands at their start, the
+** links between them, is copied.  NULL: memory is short.
+*/
+static stretch *find_stretches(const ml_region *r, size_t *count) {
+  uint32_t top = head_of(r)->top, at;
+  size_t hollow = 0, n = 0, from = 0;
+  stretch *list;
+
+  for (at = FIRST; at < top; at += block_at(r, at)->size)
+    hollow += is_hollow(block_at(r, at));
+  list = ml_mem_alloc((hollow + 1) * sizeof *list);
+  for (at = FIRST; list != NULL && at < top; at += block_at(r, at)->size) {
+    size_t here = (size_t)at * GRAIN;
+
+    if (!is_hollow(block_at(r, at)))
+      continue;
+    list[n++] = (stretch){from, here + sizeof(hole) - from};
+    from = here + (size_t)block_at(r, at)->size * GRAIN;
+  }
+  if (list != NULL)
+    list[n++] = (stretch){from, (size_t)top * GRAIN - from};
+  *count = n;
+  return list;
+}
+
+ml_rc ml_region_freeze(ml_region *r) {
+  size_t n = ml_region_extent(r), count;
+  stretch *list = find_stretches(r, &count);
+  char *image = list != NULL ? mmap(NULL, n, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                             : MAP_FAILED;
+
+  if (image == MAP_FAILED) {
+    ml_mem_free(list);
     return ML_NOMEM;
+  }
   memcpy(image, r->base, n);
   mprotect(image, n, PROT_READ);   /* a fence: where it fails, still a copy */
   drop_image(r);
   r->image = image;
   r->image_size = n;
+  r->stretches = list;
+  r->stretch_count = count;
   r->high = head_of(r)->top;
   return ML_OK;
 }
@@ -553,7 +600,9 @@ void ml_region_restore(ml_region *r) {
   if (r->image == NULL)
     return;
   give_back(r, r->image_size);
-  memcpy(r->base, r->image, r->image_size);
+  for (size_t i = 0; i < r->stretch_count; i++)
+    memcpy(r->base + r->stretches[i].from, r->image + r->stretches[i].from,
+           r->stretches[i].n);
   r->high = head_of(r)->top;
   r->asked = 0;
 }

@@ -466,9 +466,10 @@ static void run_on(ml_worker *w, image *im, const ml_ask *q, chain *c) {
 
 static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_str line,
                   ml_buf *out) {
-  chain c = {.n = 1};
+  chain c;                       /* large: filled as far as it is used */
   image *im;
 
+  c.n = 1;
   c.slices[0] = (ml_slice){.q = q, .line = line};
   c.answers[0] = (ml_answer){.id = q->id, .after_ms = -1};
   c.asks[0] = *q;
