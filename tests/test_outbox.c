@@ -256,7 +256,7 @@ static void resent_it_stands_before_what_came_later(void **state) {
 }
 
 static void many_queues_leave_so_many_at_once(void **state) {
-  char queue[8];
+  char queue[16];
 
   (void)state;
   begin(0);

@@ -575,6 +575,56 @@ end
 ctx.call = launch "call"
 ctx.start = launch "start"
 
+-- A process at a partner's: { link=, person=, workflow=, state=, client_only=,
+-- client=, fields={ ours = "key there" }, subject= }; gives its id there.  What it
+-- refuses is an Error with its own reason.
+local order_keys = { link = 1, person = 1, workflow = 1, state = 1, client_only = 1,
+                     client = 1, fields = 1, subject = 1 }
+
+local function client_of(v)
+  if v == nil or v == false or v == true then return nil end
+  if type(v) ~= "table" then raise "ctx:order: client is { name=, email=, phone= }" end
+  local out = {}
+  for _, k in ipairs { "name", "email", "phone" } do
+    if v[k] ~= nil then out[k] = text(v[k], "the client's " .. k) end
+  end
+  return out
+end
+
+ctx.order = method(function(o)
+  o = known(o, "ctx:order", order_keys)
+  allowed("ctx:order", "post")
+  local order = { workflow = text(o.workflow, "the workflow there"),
+    person = text(o.person, "the address of the person there"),
+    state = o.state ~= nil and text(o.state, "the state there") or nil,
+    subject = o.subject ~= nil and text(o.subject, "the subject") or nil,
+    client = client_of(o.client),
+    client_only = o.client_only == true or nil }
+  local map = {}
+  for ours, theirs in pairs(o.fields or {}) do
+    map[field_of(ours)[1]] = text(theirs, "the key there of field '" .. ours .. "'")
+  end
+  -- chosen once: every attempt sends the same; what changes meanwhile goes after it
+  local values = step("order", function()
+    local v = {}
+    for ours, theirs in pairs(map) do v[theirs] = members.data[ours] end
+    return v
+  end)
+  if next(values) ~= nil then order.fields = values end
+  local want = { method = "POST", partner = text(o.link, "the link"), order = order,
+                 map = next(map) ~= nil and map or nil }
+  local plain = host.encode(want, "ctx:order")
+  local got, call = host.call("post", "order", plain, plain, "partner " .. want.partner)
+  local a = answer_of(host.decode(got), call)
+  if a.status >= 300 then
+    local ok, j = pcall(function() return a.json end)
+    local why = ok and type(j) == "table" and (j.detail or j.title) or a.body
+    raise(("partner '%s' refused it (%d): %s"):format(want.partner, a.status,
+      tostring(why)))
+  end
+  return a.json.process
+end, "order")
+
 local function held(name, f)
   return method(function(...)
     allowed("ctx:" .. name, name)

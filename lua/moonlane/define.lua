@@ -255,8 +255,8 @@ local function trigger(v, at)
   local out = { kind = kind ~= nil and data(kind) or nil, at = v["@at"] or at }
   if v.verify ~= nil then out.verify = signature(v.verify) end
   local n = shape(v)
-  if kind == "form" then
-    out.name = v.name == nil and "form" or data(v.name)
+  if kind == "form" or kind == "partner" then
+    out.name = v.name == nil and kind or data(v.name)
     if v.form == nil then out.form = list_of(v, n, 1) end
     return rest(out, v, trigger_code, v.form ~= nil and 1 or nil)
   end

@@ -44,6 +44,7 @@ builder("branch", "branch")
 builder("form", "form")             -- triggers
 builder("http", "http")
 builder("schedule", "schedule")
+builder("partner", "partner")       -- a partner may start it, with these fields
 builder("rules", "rules")
 builder("webhook", "webhook")
 builder("signature", "signature") -- how a webhook proves who sent it (model/hook.h)
@@ -54,6 +55,58 @@ ml.setting = host.placed(function(place, name)
     error(place .. ": ml.setting takes the name of a setting: ml.setting \"name\"", 0)
   end
   return { ["@kind"] = "setting", ["@at"] = place, name }
+end)
+
+-- An action of a phase: have this process made at a partner's, and share it
+-- from then on (src/run/partner.h).  Settings, the first three needed:
+--   link         the partner, as `moonlane partner` names it
+--   person       the e-mail address of who is to have it there
+--   workflow     the workflow there
+--   state        the state it begins in there; else that workflow's start
+--   client_only  true: only comments a client may read cross
+--   client       the client goes along: a field that holds { name, email, phone },
+--                or a function of ctx that gives such; else the client there is
+--                who began it here
+--   fields       { our_field = "key_there" }
+-- retry, timeout, give_up are those of an activity.  Each value may be
+-- ml.setting "name".
+local sync_keys = { "link", "person", "workflow", "state", "client_only", "client",
+                    "fields" }
+
+local function sync_value(ctx, v)
+  if type(v) == "table" and v["@kind"] == "setting" then return ctx.settings[v[1]] end
+  return v
+end
+
+ml.partner_sync = host.placed(function(place, t, more)
+  if type(t) ~= "table" or more ~= nil then
+    error(place .. ": ml.partner_sync takes one table: ml.partner_sync { \"label\", ... }", 0)
+  end
+  local want = {}
+  for _, k in ipairs(sync_keys) do
+    want[k], t[k] = t[k], nil
+  end
+  for _, k in ipairs { "link", "person", "workflow" } do
+    if want[k] == nil then
+      error(("%s: ml.partner_sync needs %s"):format(place, k), 0)
+    end
+  end
+  if want.fields ~= nil and type(want.fields) ~= "table" then
+    error(place .. ": fields is a table: { our_field = \"key_there\" }", 0)
+  end
+  t.retry = t.retry or { 1000, "2s..30m" }
+  t.run = function(ctx)
+    local order = {}
+    for k, v in pairs(want) do order[k] = sync_value(ctx, v) end
+    if type(order.client) == "function" then
+      order.client = order.client(ctx)
+    elseif type(order.client) == "string" then
+      order.client = ctx.data[order.client]
+    end
+    ctx:order(order)
+  end
+  t["@kind"], t["@at"] = "activity", place
+  return t
 end)
 
 return ml

@@ -42,7 +42,7 @@ void ml_auth_free(ml_auth *a) {
 static const struct { const char *name; unsigned bit; } scopes[] = {
   {"read", ML_SCOPE_READ}, {"operate", ML_SCOPE_OPERATE},
   {"deploy", ML_SCOPE_DEPLOY}, {"admin", ML_SCOPE_ADMIN},
-  {"work", ML_SCOPE_WORK}};
+  {"work", ML_SCOPE_WORK}, {"client", ML_SCOPE_CLIENT}};
 
 static unsigned scope_bit(ml_str word) {
   for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)

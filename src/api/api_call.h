@@ -32,6 +32,7 @@ typedef void ml_call_fn(ml_call *c);
 enum {
   ML_SCOPE_READ = 1, ML_SCOPE_OPERATE = 2, ML_SCOPE_DEPLOY = 4,
   ML_SCOPE_ADMIN = 8, ML_SCOPE_WORK = 16, ML_SCOPE_HOOK = 32,
+  ML_SCOPE_CLIENT = 64,          /* comments that a client may read */
   ML_SCOPE_ALL = 31
 };
 
@@ -67,7 +68,8 @@ typedef struct ml_routes {    /* the rows of one file, and their shapes */
 
 extern const ml_routes ml_routes_process, ml_routes_history, ml_routes_task,
     ml_routes_people, ml_routes_token, ml_routes_workflow, ml_routes_setting,
-    ml_routes_hook, ml_routes_ops, ml_routes_backup;
+    ml_routes_hook, ml_routes_ops, ml_routes_backup, ml_routes_partner,
+    ml_routes_comment;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */

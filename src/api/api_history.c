@@ -190,22 +190,32 @@ static ml_rc read_comments(ml_call *c, ml_read *r) {
   return rc;
 }
 
-static void put_comment(ml_jw *w, const ml_row_comment *m) {
+void ml_comment_put(ml_jw *w, const ml_row_comment *m) {
   ml_jw_obj(w);
   ml_jw_kint(w, "no", m->no);
   ml_jw_kint(w, "at", m->at_ms);
   ml_api_put_text(w, "who", m->who);
-  ml_jw_kstr(w, "text", m->text);
+  ml_jw_key(w, "text");
+  ml_jw_str(w, m->removed ? ML_NOSTR : m->text);
   ml_jw_kstr(w, "visibility", m->visibility);
+  ml_jw_key(w, "edited");
+  if (m->edited_ms != 0)
+    ml_jw_int(w, m->edited_ms);
+  else
+    ml_jw_null(w);
+  ml_jw_kbool(w, "from_partner", m->partner != 0);
   ml_jw_end(w);
 }
 
 static void send_comments(ml_call *c) {
   trail *t = c->state;
 
+  bool client = !ml_call_may(c, ML_SCOPE_READ | ML_SCOPE_OPERATE);
+
   ml_list_begin(c);
   for (size_t i = 0; i < t->count; i++)
-    put_comment(&c->w, &t->comments[i]);
+    if (!client || ml_str_is(t->comments[i].visibility, "client"))
+      ml_comment_put(&c->w, &t->comments[i]);
   finish(c, 'c', t->count > 0 ? t->comments[t->count - 1].no : 0);
 }
 
@@ -235,7 +245,7 @@ static void send_new(ml_call *c) {
 
   ml_buf_reset(&c->out);
   ml_jw_init(&c->w, &c->out);
-  put_comment(&c->w, &t->comments[0]);
+  ml_comment_put(&c->w, &t->comments[0]);
   ml_call_send(c, 201);
 }
 
@@ -340,20 +350,21 @@ static const ml_route rows[] = {
   {"GET", "/v1/processes/{id}/journal", ML_SCOPE_OPERATE, 0, get_journal,
    "activity limit cursor", NULL, "200 [Entry]", "getJournal",
    "What its activities have done and need not do again"},
-  {"GET", "/v1/processes/{id}/comments", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
-   get_comments, "after limit cursor", NULL, "200 [Comment]", "getComments",
-   "What people said"},
+  {"GET", "/v1/processes/{id}/comments",
+   ML_SCOPE_READ | ML_SCOPE_OPERATE | ML_SCOPE_CLIENT, 0, get_comments,
+   "after limit cursor", NULL, "200 [Comment]", "getComments",
+   "What people said; with the scope client, what a client may read"},
   {"POST", "/v1/processes/{id}/comments", ML_SCOPE_OPERATE | ML_SCOPE_WORK, 0,
    comment, "as", "NewComment", "201 Comment", "addComment",
-   "Say something; it cannot be changed afterwards"}};
+   "Say something"}};
 
 static const char shapes[] =
   "Told { seq:int, at:int, told:str \"started, phase, began, ...\","
   " no:int? \"of the activity or task\", name:str?, who:str? \"null: the"
   " engine\", text:str?, data:any }"
   "Entry { activity:str, call:str, kind:str, at:int, attempt:int, answer:any }"
-  "Comment { no:int, at:int, who:str?, text:str,"
-  " visibility:private|client|shared }"
+  "Comment { no:int, at:int, who:str?, text:str? \"null: taken away\","
+  " visibility:private|client|shared, edited:int?, from_partner:bool }"
   "NewComment { text:str, visibility?:private|client|shared, as?:str }";
 
 const ml_routes ml_routes_history = {rows, sizeof rows / sizeof *rows, shapes};

@@ -24,4 +24,7 @@ ml_rc ml_process_read_parent(ml_call *c, ml_read *r, ml_seen *s);
 void ml_process_put_seen(ml_call *c, const ml_seen *s);
 ml_str ml_process_workflow_name(const ml_call *c, const ml_row_process *row);
 
+/* A comment (api_history.c). */
+void ml_comment_put(ml_jw *w, const ml_row_comment *m);
+
 #endif

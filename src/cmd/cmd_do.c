@@ -28,6 +28,7 @@ const ml_opt ml_opts_cancel[] = {
   {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_comment[] = {
   {"visibility", "WHO", "private, client or shared", 0},
+  {"change", "NO", "this comment gets TEXT; without, it is taken away", 'n'},
   {"as", "USER", "act as this member", 0},
   {"limit", "N", "at most so many items", 'n'}, {NULL, NULL, NULL, 0}};
 
@@ -207,6 +208,24 @@ static int read_comments(ml_talk *q, const char *id) {
   return ml_out_send(&b);
 }
 
+static int change_comment(ml_talk *q, const char *id, const char *text) {
+  const char *as = ml_args_get(q->args, "as");
+  ml_json *answer;
+  int code;
+
+  ml_path(&q->path, "/v1/processes/{}/comments/{}", id,
+          ml_args_given(q->args, "change"));
+  if (text != NULL) {
+    ml_jw_obj(&q->w);
+    ml_jw_kstrz(&q->w, "text", text);
+    if (as != NULL)
+      ml_jw_kstrz(&q->w, "as", as);
+    ml_jw_end(&q->w);
+  }
+  code = ml_talk_send(q, text != NULL ? "PATCH" : "DELETE", &answer);
+  return code != ML_EXIT_FINE ? code : ml_out_json(answer, q->form);
+}
+
 int ml_cmd_comment(ml_talk *q) {
   const char *text = ml_args_word(q->args, 1);
   const char *visibility = ml_args_given(q->args, "visibility");
@@ -218,6 +237,8 @@ int ml_cmd_comment(ml_talk *q) {
 
   if (code != ML_EXIT_FINE)
     return code;
+  if (ml_args_given(q->args, "change") != NULL)
+    return change_comment(q, id, text);
   if (text == NULL)
     return read_comments(q, id);
   ml_path(&q->path, "/v1/processes/{}/comments", id);

@@ -104,8 +104,10 @@ static const ml_verb verbs[] = {
    "moonlane reset 9f3c2a71\nmoonlane reset 9f3c2a71 -o json", none, 1, 1, NULL,
    ml_cmd_reset},
   {"comment", "ID [TEXT]", "say something to a process; without TEXT, read",
-   NULL, "moonlane comment 9f3c2a71 'called the customer'\n"
-   "moonlane comment 9f3c2a71", ml_opts_comment, 1, 2, NULL, ml_cmd_comment},
+   "--change gives a comment the new TEXT; without TEXT it is taken away.",
+   "moonlane comment 9f3c2a71 'called the customer'\n"
+   "moonlane comment 9f3c2a71\n"
+   "moonlane comment 9f3c2a71 --change 12 'called the customer twice'", ml_opts_comment, 1, 2, NULL, ml_cmd_comment},
   {"poll", "WORKFLOW TRIGGER", "run a poll now", NULL,
    "moonlane poll order-delivery changed\n"
    "moonlane poll order-delivery changed -o json", none, 2, 2, NULL,
@@ -135,6 +137,15 @@ static const ml_verb verbs[] = {
    "moonlane setting order-delivery kintone_token --file token.txt\n"
    "moonlane setting order-delivery kintone_token --file - < token.txt",
    ml_opts_setting, 1, 3, NULL, ml_cmd_setting},
+  {"partner", "ls | invite NAME | accept NAME | rotate NAME | revoke NAME | "
+   "log NAME", "links to other engines",
+   "One side invites and shows a code, once; the other accepts with it. NAME is "
+   "what this side calls the other. A link lets each have processes made in "
+   "workflows that say ml.partner, and nothing else.",
+   "moonlane partner invite acme --our-url https://box.example\n"
+   "moonlane partner accept boss --our-url https://acme.example --code code.txt\n"
+   "moonlane partner ls\nmoonlane partner revoke acme",
+   ml_opts_partner, 1, 2, NULL, ml_cmd_partner},
   {"backup", "FILE", "copy the store to a file, while it is in use or not",
    "The copy is of one moment, checked whole before it gets its name, and "
    "replaces nothing. With an engine running it is the engine that writes it. "

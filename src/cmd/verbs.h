@@ -75,6 +75,8 @@ int ml_cmd_repl(ml_talk *q);
 int ml_cmd_version(const ml_args *a);
 int ml_cmd_help(const ml_args *a);
 
+/* cmd_partner.c */
+int ml_cmd_partner(ml_talk *q);
 /* cmd_backup.c */
 int ml_cmd_backup(const ml_args *a);
 
@@ -84,6 +86,6 @@ extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
     ml_opts_history[], ml_opts_journal[], ml_opts_tasks[], ml_opts_complete[],
     ml_opts_as[], ml_opts_start[], ml_opts_signal[], ml_opts_retry[],
     ml_opts_skip[], ml_opts_cancel[], ml_opts_comment[], ml_opts_user[],
-    ml_opts_token[], ml_opts_setting[], ml_opts_try[], ml_opts_backup[];
+    ml_opts_token[], ml_opts_setting[], ml_opts_try[], ml_opts_backup[], ml_opts_partner[];
 
 #endif

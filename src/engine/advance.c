@@ -50,6 +50,8 @@ static ml_rc on_started(step *s) {
   for (uint16_t i = 0; i < s->f->field_count; i++)
     p->data[i] = keep(s, s->f->fields[i].initial);
   rc = check_start(s, &d);
+  if (rc == ML_OK && s->ev->state.p != NULL)
+    rc = state_check(s, s->ev->state, "/state", s->e);
   if (rc != ML_OK) {
     drafts_free(&d);
     return rc;
@@ -59,12 +61,16 @@ static ml_rc on_started(step *s) {
   p->created_by = keep(s, s->ev->actor.who);
   p->settings = keep(s, s->ev->settings);
   p->subject = keep(s, s->ev->subject);
-  if (s->f->start_state >= 0)
+  if (s->ev->state.p != NULL)
+    p->state = keep(s, s->ev->state);
+  else if (s->f->start_state >= 0)
     p->state = keep(s, s->f->states[s->f->start_state].id);
   p->status = ML_OPEN;
   p->run = ML_RUN_RUNNING;
   tell(s, ML_TOLD_STARTED, 0, -1, s->ev->text)->data = drafts_show(s, &d);
   drafts_free(&d);
+  if (s->ev->assign.p != NULL && s->ev->assign.n > 0)
+    assign(s, s->ev->assign);
   st = ml_process_add_strand(p, s->f, 0);
   if (st == NULL)
     return ML_NOMEM;
@@ -136,6 +142,7 @@ static handler *const handlers[ML_EV_COUNT] = {
   [ML_EV_RETRIED] = on_retried,     [ML_EV_SKIPPED] = on_skipped,
   [ML_EV_RESET] = on_reset,         [ML_EV_CANCELLED] = on_cancelled,
   [ML_EV_COMMENTED] = on_commented, [ML_EV_EDITED] = on_edited,
+  [ML_EV_SHARED] = on_shared,
   [ML_EV_DELIVERED] = on_delivered, [ML_EV_UNDELIVERED] = on_undelivered,
 };
 

@@ -19,7 +19,7 @@
 #include "model/process.h"
 
 typedef enum ml_event_kind {
-  ML_EV_STARTED,       /* data, settings: a new process begins */
+  ML_EV_STARTED,       /* data, settings; state, assign: a new process begins */
   ML_EV_ATTEMPTED,     /* no, slice, answer: a slice of a script ended */
   ML_EV_DIED,          /* no, slice, text, at: its worker died three times on it,
                           or its call may not be made: Error */
@@ -39,8 +39,11 @@ typedef enum ml_event_kind {
   ML_EV_SKIPPED,       /* no, outcome; by an operator */
   ML_EV_RESET,         /* CPBM: failed ones aside, new copies */
   ML_EV_CANCELLED,     /* text: why */
-  ML_EV_COMMENTED,     /* text, visibility: for history; the row is run's */
-  ML_EV_EDITED,        /* edit: data, subject, state, assign, ... */
+  ML_EV_COMMENTED,     /* text, visibility: for history; the row is run's.
+                          no: that comment reworded, or (text none) unsaid */
+  ML_EV_SHARED,        /* text: partner, raw: its process there (JSON) */
+  ML_EV_EDITED,        /* edit: data, subject, state, assign, ...; with a form
+                          only its fields */
   ML_EV_DELIVERED,     /* no (outgoing), data */
   ML_EV_UNDELIVERED,   /* no (outgoing), text; after_ms >= 0: again then */
   ML_EV_COUNT

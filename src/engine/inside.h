@@ -93,6 +93,7 @@ ml_rc on_skipped(step *s);
 ml_rc on_reset(step *s);
 ml_rc on_cancelled(step *s);
 ml_rc on_commented(step *s);
+ml_rc on_shared(step *s);
 ml_rc on_edited(step *s);
 ml_rc on_woke(step *s);
 ml_rc on_recovered(step *s);

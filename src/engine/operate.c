@@ -198,8 +198,18 @@ ml_rc on_cancelled(step *s) {
   return ML_OK;
 }
 
+/* no: one that is there gets another text, or none; whether it may is the
+** caller's to know, who has its row. */
 ml_rc on_commented(step *s) {
-  tell(s, ML_TOLD_COMMENT, 0, -1, s->ev->text)->data = s->ev->visibility;
+  ml_told told = s->ev->no == 0 ? ML_TOLD_COMMENT
+                 : s->ev->text.p != NULL ? ML_TOLD_REWORDED : ML_TOLD_UNSAID;
+
+  tell(s, told, s->ev->no, -1, s->ev->text)->data = s->ev->visibility;
+  return ML_OK;
+}
+
+ml_rc on_shared(step *s) {
+  tell(s, ML_TOLD_SHARED, 0, -1, s->ev->text)->data = s->ev->raw;
   return ML_OK;
 }
 
@@ -385,8 +395,17 @@ void assign(step *s, ml_str who) {
 ml_rc on_edited(step *s) {
   const ml_event *ev = s->ev;
   drafts d = {0};
-  ml_rc rc = drafts_check(s, &d, ev->data, "/data", NULL, s->e);
+  bool *allowed = NULL;
+  ml_rc rc = ML_OK;
 
+  if (ev->form != NULL) {                   /* only what a form may fill */
+    allowed = ml_arena_zero(&s->out->arena, s->f->field_count + 1u);
+    if (allowed == NULL)
+      return ML_NOMEM;
+    for (uint16_t i = 0; i < ev->form_count; i++)
+      allowed[ev->form[i].field] = ev->form[i].edit;
+  }
+  rc = drafts_check(s, &d, ev->data, "/data", allowed, s->e);
   if (rc == ML_OK && ev->state.p != NULL)
     rc = state_check(s, ev->state, "/state", s->e);
   if (rc == ML_OK) {

@@ -48,6 +48,8 @@
 **   mapped or there is a default.
 ** - `need` of a task's outcome names fields that the task lets edit.
 ** - A receive step takes "edit" (fields its message may fill) as a task does.
+** - A partner's start ("partner") has a form as they do, and "client", the field
+**   its client goes to.
 ** - Kinds of triggers: form and http ("form":["f","g!"]), schedule ("every" |
 **   "daily" | "weekly" | "monthly", "zone", "missed": "once" | "skip", "data"),
 **   poll ("every", "run":true), which keeps what else its maker puts in;
@@ -192,7 +194,8 @@ typedef struct ml_list {
 } ml_list;
 
 typedef struct ml_trigger {
-  ml_str kind;                   /* "form", "http", "poll", "webhook", ... */
+  ml_str kind;                   /* "form", "http", "poll", "webhook",
+                                    "partner", ... */
   ml_str name;
   ml_str json;                   /* the whole entry, for who runs it */
   int64_t every_ms;              /* poll: 0 when a setting says it */

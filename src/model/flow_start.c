@@ -53,6 +53,19 @@ static void check_schedule(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
   ml_fp_str(p, w, o, "zone", &s);
 }
 
+/* Where the client of a partner's order goes: a field of type json. */
+static void check_client(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
+  ml_str name;
+  int i;
+
+  if (ml_json_get(o, "client") == NULL || !ml_fp_str(p, w, o, "client", &name))
+    return;
+  i = ml_fp_field(p, w, "client", name);
+  if (i >= 0 && p->f->fields[i].type != ML_F_JSON)
+    ml_fp_fault(p, w, "'client' needs a field of type json; '%s' is of type %s",
+                ml_fp_show(name).s, ml_ftype_name(p->f->fields[i].type));
+}
+
 /* What each kind of trigger may have; a poll's makers (kintone and others)
 ** check their own members. */
 static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
@@ -68,9 +81,14 @@ static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   /* A misspelt `verify` would leave the door open: told. */
   static const char *const webhook[] = {"kind", "name", "receive", "verify",
                                         "rate", "into", "title", "at", NULL};
+  static const char *const partner[] = {"kind", "name", "form", "client",
+                                        "title", "at", NULL};
   const ml_json *into = ml_json_get(o, "into");
 
-  if (ml_str_is(t->kind, "form"))
+  if (ml_str_is(t->kind, "partner")) {
+    ml_fp_members(p, w, o, partner);
+    check_client(p, w, o);
+  } else if (ml_str_is(t->kind, "form"))
     ml_fp_members(p, w, o, form);
   else if (ml_str_is(t->kind, "http"))
     ml_fp_members(p, w, o, http);
@@ -90,7 +108,7 @@ static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
       ml_fp_fault(p, w, "a webhook needs 'receive', a function");
   } else {
     ml_fp_fault(p, w, "'%s' is no kind of trigger; kinds are form, http, "
-                "schedule, poll, webhook", ml_fp_show(t->kind).s);
+                "schedule, poll, webhook, partner", ml_fp_show(t->kind).s);
   }
   if (into != NULL && into->type == ML_JSTR)
     ml_fp_field(p, w, "into", into->s);

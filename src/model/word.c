@@ -17,6 +17,8 @@ static const char *const calls[] = {
   "get", "head", "post", "put", "patch", "delete", "step", "now", "uuid",
   "random", "sleep", "await", "ask", "call", "start", "data", "op",
 };
+static const char *const links[] = {"invited", "accepting", "active",
+                                    "revoked"};
 static const char *const posts[] = {"mail", "hook", "partner"};
 static const char *const ftypes[] = {
   "string", "text", "integer", "number", "decimal", "boolean", "select",
@@ -30,7 +32,7 @@ static const char *const tolds[] = {
   "assigned", "comment", "log", "signal", "awaited", "woke", "overdue",
   "retried", "skipped", "reset", "aside", "completed", "cancelled",
   "reopened", "deleted", "restored", "migrated", "reminded", "escalated",
-  "child", "run",
+  "child", "run", "reworded", "unsaid", "shared",
 };
 
 _Static_assert(sizeof statuses / sizeof *statuses == ML_STATUS_COUNT, "names");
@@ -39,6 +41,7 @@ _Static_assert(sizeof acts / sizeof *acts == ML_ACT_COUNT, "names");
 _Static_assert(sizeof tasks / sizeof *tasks == ML_TASK_COUNT, "names");
 _Static_assert(sizeof waits / sizeof *waits == ML_WAIT_COUNT, "names");
 _Static_assert(sizeof calls / sizeof *calls == ML_CALL_COUNT, "names");
+_Static_assert(sizeof links / sizeof *links == ML_LINK_COUNT, "names");
 _Static_assert(sizeof posts / sizeof *posts == ML_POST_KINDS, "names");
 _Static_assert(sizeof ftypes / sizeof *ftypes == ML_F_COUNT, "names");
 _Static_assert(sizeof tolds / sizeof *tolds == ML_TOLD_COUNT, "names");
@@ -48,6 +51,7 @@ const char *ml_runs_name(ml_runs v) { return NAME(runs, v); }
 const char *ml_acts_name(ml_acts v) { return NAME(acts, v); }
 const char *ml_tasks_name(ml_tasks v) { return NAME(tasks, v); }
 const char *ml_wait_name(ml_wait v) { return NAME(waits, v); }
+const char *ml_links_name(ml_links v) { return NAME(links, v); }
 const char *ml_postk_name(ml_postk v) { return NAME(posts, v); }
 const char *ml_callk_name(ml_callk v) { return NAME(calls, v); }
 const char *ml_ftype_name(ml_ftype v) { return NAME(ftypes, v); }

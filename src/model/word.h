@@ -39,6 +39,10 @@ typedef enum ml_callk { ML_CALL_GET, ML_CALL_HEAD, ML_CALL_POST, ML_CALL_PUT,
                         ML_CALL_OP /* test.lua: what a `w:` call asks */,
                         ML_CALL_COUNT } ml_callk;
 
+/* How a link to a partner stands. */
+typedef enum ml_links { ML_LINK_INVITED, ML_LINK_ACCEPTING, ML_LINK_ACTIVE,
+                        ML_LINK_REVOKED, ML_LINK_COUNT } ml_links;
+
 /* Who sends a message of the outbox. */
 typedef enum ml_postk { ML_POST_MAIL, ML_POST_HOOK, ML_POST_PARTNER,
                         ML_POST_KINDS } ml_postk;
@@ -79,6 +83,8 @@ typedef enum ml_told {
   ML_TOLD_COMPLETED, ML_TOLD_CANCELLED, ML_TOLD_REOPENED, ML_TOLD_DELETED,
   ML_TOLD_RESTORED, ML_TOLD_MIGRATED, ML_TOLD_REMINDED, ML_TOLD_ESCALATED,
   ML_TOLD_CHILD, ML_TOLD_RUN /* run changed; text: the new one */,
+  ML_TOLD_REWORDED, ML_TOLD_UNSAID /* a comment: no */,
+  ML_TOLD_SHARED /* with a partner: text; data: the process there */,
   ML_TOLD_COUNT
 } ml_told;
 
@@ -90,6 +96,7 @@ const char *ml_wait_name(ml_wait v);           /* "task" */
 const char *ml_callk_name(ml_callk v);         /* "put" */
 const char *ml_ftype_name(ml_ftype v);         /* "string" */
 const char *ml_told_name(ml_told v);           /* "started" */
+const char *ml_links_name(ml_links v);         /* "active" */
 const char *ml_postk_name(ml_postk v);         /* "mail" */
 bool ml_status_of(ml_str s, ml_status *v);
 bool ml_runs_of(ml_str s, ml_runs *v);

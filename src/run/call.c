@@ -376,9 +376,17 @@ typedef struct call {
   uint32_t no, slice;
   taking take;
   bool keep;
+  char *want;                    /* of a partner: what was asked; or NULL */
+  size_t want_len;
   char name[80];                 /* "put.1" */
   char target[160];              /* "PUT https://host/path" for people */
 } call;
+
+static void call_free(call *c) {
+  if (c != NULL)
+    ml_mem_free(c->want);
+  ml_mem_free(c);
+}
 
 static void tell_answer(call *c, proc *pr, const ml_http_answer *answer) {
   ml_run *r = c->r;
@@ -413,6 +421,11 @@ static void tell_answer(call *c, proc *pr, const ml_http_answer *answer) {
                              answer->end == ML_HTTP_COMPLETE ? answer->status
                                                              : 0);
       ev.text = text != NULL ? ml_str_of(text) : ML_NOSTR;
+      if (c->want != NULL && answer->status < 300) {
+        partner_made(r, pr, (ml_str){c->want, c->want_len}, answer->body, &ev);
+        ml_arena_free(&a);
+        return;
+      }
       if (c->keep) {                        /* the mark: see proc.c, kept() */
         text = ml_arena_printf(&a, "{\"keep\":true,%.*s", (int)ev.raw.n - 1,
                                ev.raw.p + 1);
@@ -436,7 +449,7 @@ static void answered(void *arg, const ml_http_answer *answer) {
     if (pr != NULL)
       proc_rest(r, pr);
   }
-  ml_mem_free(c);
+  call_free(c);
 }
 
 static void name_target(call *c, const ml_http_call *hc) {
@@ -471,10 +484,23 @@ void call_send(ml_run *r, proc *pr, const ml_effect *ef) {
     c->no = ef->no;
     c->slice = ef->slice;
     snprintf(c->name, sizeof c->name, "%.*s", (int)ef->call.n, ef->call.p);
-    rc = call_build(r, &a, pr->f, pr->p->settings, ef->text, ml_str_of(key),
-                    &hc, &c->take, &e);
-    if (rc == ML_OK &&
-        ml_json_parse(&a, ef->text.p, ef->text.n, NULL, &w, NULL) == ML_OK)
+    rc = ml_json_parse(&a, ef->text.p, ef->text.n, NULL, &w, &e);
+    if (rc == ML_OK && ml_json_get(w, "partner") != NULL &&
+        partner_known(r, pr, w, ef)) {
+      call_free(c);
+      ml_arena_free(&a);
+      return;
+    }
+    if (rc == ML_OK && ml_json_get(w, "partner") != NULL) {
+      c->want_len = ef->text.n;
+      c->want = ml_mem_dup(ef->text.p, ef->text.n);
+      rc = c->want == NULL ? ML_NOMEM
+                           : partner_build(r, &a, pr, w, ml_str_of(key), &hc, &e);
+    } else if (rc == ML_OK) {
+      rc = call_build(r, &a, pr->f, pr->p->settings, ef->text, ml_str_of(key),
+                      &hc, &c->take, &e);
+    }
+    if (rc == ML_OK)
       c->keep = ml_json_bool(w, "keep", false) &&
                 (ef->call_kind == ML_CALL_GET || ef->call_kind == ML_CALL_HEAD);
     if (rc == ML_OK) {
@@ -496,6 +522,6 @@ void call_send(ml_run *r, proc *pr, const ml_effect *ef) {
     ev.text = ml_str_of(e.text[0] != '\0' ? e.text : "it could not be sent");
     proc_event(r, pr, &ev);
   }
-  ml_mem_free(c);
+  call_free(c);
   ml_arena_free(&a);
 }

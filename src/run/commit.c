@@ -58,6 +58,8 @@ void load_free(load *l) {
   ml_mem_free(l->mail_drops);
   ml_mem_free(l->comments);
   ml_mem_free(l->posts);
+  ml_mem_free(l->shares);
+  ml_mem_free(l->reworded);
   ml_mem_free(l->effects);
   ml_mem_free(l->keys);
   ml_mem_free(l->replays);
@@ -182,8 +184,32 @@ static bool comment_row(proc *pr, load *l, const ml_record *rec,
                         arena_str(&l->arena, rec->text, &l->starved),
                         arena_str(&l->arena, rec->data.p != NULL
                                                  ? rec->data : ML_STR("private"),
-                                  &l->starved)};
+                                  &l->starved), 0, false, 0, 0};
+  if (pr->taking != NULL && pr->taking->partner != 0) {
+    c->partner = pr->taking->partner;
+    c->far = pr->taking->far;
+    c->at_ms = pr->taking->said_ms;
+  }
   return true;
+}
+
+/* A comment that is there gets another text, or none. */
+static bool reworded_row(load *l, const ml_record *rec, int64_t now_ms) {
+  struct reworded *w = list_room(l->reworded, l->reworded_count,
+                                 &l->reworded_cap, sizeof *w);
+
+  if (w == NULL)
+    return false;
+  l->reworded = w;
+  w[l->reworded_count++] = (struct reworded){
+      rec->no, rec->told == ML_TOLD_REWORDED
+                   ? arena_str(&l->arena, rec->text, &l->starved) : ML_NOSTR,
+      now_ms};
+  return true;
+}
+
+static bool is_told_outside(ml_str visibility) {
+  return ml_str_is(visibility, "shared") || ml_str_is(visibility, "client");
 }
 
 bool load_post(load *l, const ml_row_post *row) {
@@ -218,7 +244,17 @@ void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
       if (ok)
         l->comments[l->comment_count - 1].no = (uint32_t)seq;
       bare.data = ML_NOSTR;
-      if (!ml_str_is(rec->data, "shared") && !ml_str_is(rec->data, "client"))
+      if (!is_told_outside(rec->data))
+        bare.text = ML_STR("(private)");
+      ok = ok && add_history(pr, l, &bare, seq, now_ms);
+      continue;
+    }
+    if (rec->told == ML_TOLD_REWORDED || rec->told == ML_TOLD_UNSAID) {
+      ml_record bare = *rec;
+
+      ok = reworded_row(l, rec, now_ms);
+      bare.data = ML_NOSTR;
+      if (!is_told_outside(rec->data))
         bare.text = ML_STR("(private)");
       ok = ok && add_history(pr, l, &bare, seq, now_ms);
       continue;
@@ -229,6 +265,8 @@ void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
     ok = ended_task_row(r, pr, l, m, i, now_ms);
   for (size_t i = 0; i < m->task_count && ok; i++)
     ok = open_task_row(r, pr, l, m->tasks[i]);
+  if (ok && pr->share_count > 0)
+    partner_tell(r, pr, l, m, now_ms);
   if (!ok && l != NULL)
     l->starved = true;
 }
@@ -303,6 +341,13 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
     ml_batch_mail_drop(b, pr->n, l->mail_drops[i]);
   for (size_t i = 0; i < l->comment_count; i++)
     ml_batch_comment(b, &l->comments[i]);
+  for (size_t i = 0; i < l->reworded_count; i++)
+    ml_batch_comment_edit(b, pr->n, l->reworded[i].no, l->reworded[i].text,
+                          l->reworded[i].at_ms);
+  for (size_t i = 0; i < l->share_count; i++)
+    ml_batch_share(b, &l->shares[i]);
+  if (l->contact != NULL)
+    ml_batch_contact(b, l->contact);
   for (size_t i = 0; i < l->post_count; i++)
     ml_batch_post(b, &l->posts[i]);
   if (l->identity.p != NULL)

@@ -52,6 +52,10 @@ typedef struct load {
   uint32_t *mail_drops;     size_t mail_drop_count, mail_drop_cap;
   ml_row_comment *comments; size_t comment_count, comment_cap;
   ml_row_post *posts;       size_t post_count, post_cap;
+  ml_row_share *shares;     size_t share_count, share_cap;
+  ml_row_contact *contact;       /* of the arena; or NULL */
+  struct reworded { uint32_t no; ml_str text; int64_t at_ms; }
+      *reworded;            size_t reworded_count, reworded_cap;
   ml_effect *effects;       size_t effect_count, effect_cap;   /* outside */
   ml_input *answers, **answers_end;     /* inputs to be told */
   struct keyed *keys;       size_t key_count, key_cap;
@@ -92,6 +96,10 @@ typedef struct proc {
   entry *journal;
   size_t journal_count, journal_cap;
   ml_arena journal_arena;
+  ml_row_share *shares;          /* of the share arena */
+  size_t share_count;
+  ml_arena share_arena;
+  const ml_input *taking;        /* the input being taken; or NULL */
   size_t arena_packed;           /* size of its arena after the last packing */
 } proc;
 
@@ -156,6 +164,7 @@ typedef struct people {          /* the small tables, as last read */
   ml_row_user *users;       size_t user_count;
   ml_row_token *tokens;     size_t token_count;
   ml_row_setting *settings; size_t setting_count;
+  ml_row_partner *partners; size_t partner_count;
 } people;
 
 /* ---- outbox.c: messages to the outside ---- */
@@ -203,6 +212,8 @@ struct ml_run {
   ml_arena trigger_arena;
   ml_buf broken;
   seen *seen[SEEN_SLOTS];
+  uint32_t contact_last;         /* highest number of a contact given out */
+  struct order *orders, **orders_end;   /* of partners, one after the other */
   size_t busy;                   /* loads of folders, reads, evals, triggers */
   /* the scan */
   ml_loop_timer *timer;
@@ -304,6 +315,34 @@ void outbox_free(ml_run *r);
 /* A message that goes with a proc's next commit; texts are copied.  false: out
 ** of memory, and the load says so. */
 bool load_post(load *l, const ml_row_post *row);
+
+/* partner.c, partner_tell.c, partner_order.c: see run/partner.h */
+void partner_begin(ml_run *r);
+const ml_row_partner *partner_no(const ml_run *r, uint32_t no);
+const ml_row_share *share_of(const proc *pr, uint32_t partner);
+/* Remember them; the second also puts the row into the next commit. */
+ml_rc shares_keep(proc *pr, const ml_row_share *rows, size_t count);
+ml_rc share_add(proc *pr, const ml_row_share *row);
+/* What of this commit the partners of the process are told. */
+void partner_tell(ml_run *r, proc *pr, load *l, const ml_made *m,
+                  int64_t now_ms);
+void partner_tell_comment(ml_run *r, proc *pr, load *l, const ml_row_share *s,
+                          const ml_row_comment *c, int64_t now_ms);
+/* Mapped fields that no longer are what the order said. */
+void partner_tell_late(proc *pr, load *l, const ml_row_share *s,
+                       const ml_json *sent, int64_t now_ms);
+/* A request of a script for a partner (`want` has "partner"): build it; and when
+** it was answered 2xx, take the process there, then go on with `ev`. */
+ml_rc partner_build(ml_run *r, ml_arena *a, const proc *pr, const ml_json *want,
+                    ml_str key, ml_http_call *out, ml_err *e);
+/* It was made there already: the script is told its id at once. */
+bool partner_known(ml_run *r, proc *pr, const ml_json *want,
+                   const ml_effect *ef);
+void partner_made(ml_run *r, proc *pr, ml_str want, ml_str body,
+                  const ml_event *ev);
+/* Sign a message to a partner: URL, headers, body. */
+ml_rc partner_sign(ml_run *r, ml_arena *a, const ml_row_partner *p, ml_str key,
+                   ml_str body, ml_http_call *out, ml_err *e);
 
 /* due.c */
 void due_arm(ml_run *r);

@@ -15,6 +15,9 @@ typedef struct loading {
   ml_row_process row;
   ml_row_journal *journal;
   size_t journal_count;
+  ml_row_share *shares;
+  size_t share_count;
+  bool shared;                   /* there are partners: ask for shares */
   bool second;
   ml_rc rc;
 } loading;
@@ -27,6 +30,9 @@ static void load_work(void *arg, ml_read *rd) {
                             &l->journal_count);
   else
     l->rc = ml_read_process(rd, &l->arena, l->pr->n, &l->row);
+  if (l->rc == ML_OK && l->shared && !l->second)
+    l->rc = ml_read_shares(rd, &l->arena, l->pr->n, &l->shares,
+                           &l->share_count);
 }
 
 /* The row as a process; NULL with *rc. */
@@ -135,6 +141,8 @@ static void load_done(void *arg) {
       l->rc = ML_CORRUPT;
     else
       pr->p = from_row(pr->f, &l->row, &l->rc);
+    if (pr->p != NULL)
+      l->rc = shares_keep(pr, l->shares, l->share_count);
     if (pr->p != NULL) {
       pr->seq_sent = pr->p->seq;
       pr->arena_packed = pr->p->arena.total;
@@ -180,6 +188,7 @@ proc *proc_get(ml_run *r, int64_t n) {
     goto nomem;
   l->r = r;
   l->pr = pr;
+  l->shared = r->people.partner_count > 0;
   pr->reads++;
   if (ml_run_read(r, load_work, load_done, l) != ML_OK) {
     pr->reads--;

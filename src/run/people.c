@@ -30,6 +30,8 @@ static void work(void *arg, ml_read *rd) {
   if (rc == ML_OK)
     rc = ml_read_tokens(rd, &p->arena, &p->tokens, &p->token_count);
   if (rc == ML_OK)
+    rc = ml_read_partners(rd, &p->arena, &p->partners, &p->partner_count);
+  if (rc == ML_OK)
     rc = ml_read_settings(rd, &p->arena, ML_NOSTR, &p->settings,
                           &p->setting_count);
   x->rc = rc;

@@ -89,6 +89,7 @@ void proc_free(proc *pr) {
   load_free(pr->load);
   ml_mem_free(pr->journal);
   ml_arena_free(&pr->journal_arena);
+  ml_arena_free(&pr->share_arena);
   ml_mem_free(pr);
 }
 
@@ -544,7 +545,9 @@ static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
   ml_rc rc;
 
   r->stats.inputs++;
+  pr->taking = in;
   rc = apply(r, pr, ev, &made, &e);
+  pr->taking = NULL;
   if (rc == ML_OK)
     rc = taken(r, pr, in, &made, incident, open);
   if (rc == ML_OK && in != NULL) {
@@ -591,6 +594,12 @@ void proc_take(ml_run *r, proc *pr, ml_input *in) {
     ml_err_set(&e, ML_CONFLICT, "", "the process has changed since: it is at "
                "\"%llu\" now", (unsigned long long)pr->p->seq);
     refuse(r, pr, in, ML_CONFLICT, &e);
+    return;
+  }
+  if (in->partner != 0 && in->share == NULL &&
+      share_of(pr, in->partner) == NULL) {
+    ml_err_set(&e, ML_REFUSED, "", "this process is not shared over this link");
+    refuse(r, pr, in, ML_REFUSED, &e);
     return;
   }
   run_event(r, pr, &in->ev, in);

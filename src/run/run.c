@@ -38,6 +38,7 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
   r->next_n = ml_store_last_n(conf->store) + 1;
   due_begin(r);
   r->hold = ml_loop_timer_new(conf->loop, hold_over, r);
+  partner_begin(r);
   if (r->timer == NULL || r->hold == NULL) {
     ml_run_free(r);
     return ml_err_set(e, ML_NOMEM, "", "memory is short");

@@ -142,6 +142,12 @@ struct ml_input {
   ml_str trigger, identity;      /* start by a trigger: its occurrence, seen once */
   ml_replay replay;              /* ML_EXISTS when it was taken already; else
                                     its mark is in the commit of what it makes */
+  const ml_row_share *share;     /* start for a partner: shared from the first
+                                    commit (n is filled in) */
+  ml_row_contact *contact;       /* start for a partner: a client to be kept */
+  uint32_t partner, far;         /* from a partner, who must share the process; the
+                                    number of a comment there */
+  int64_t said_ms;               /* when that comment was written there */
   /* Right after the event was taken, before the commit: write the answer from
   ** the process as it now is.  NULL: none. */
   int (*render)(void *arg, const ml_process *p, const ml_flow *f,

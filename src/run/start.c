@@ -180,6 +180,30 @@ static const ml_trigger *start_form(const ml_flow *f) {
   return NULL;
 }
 
+/* A process that begins shared with a partner, and the client it brought. */
+static bool start_shared(proc *pr, const ml_input *in) {
+  ml_row_share row;
+  load *l;
+
+  if (in->share == NULL)
+    return true;
+  row = *in->share;
+  row.n = pr->n;
+  l = load_of(pr);
+  if (l == NULL || share_add(pr, &row) != ML_OK)
+    return false;
+  if (in->contact != NULL) {
+    l->contact = ml_arena_zero(&l->arena, sizeof *l->contact);
+    if (l->contact == NULL)
+      return false;
+    l->contact->no = in->contact->no;
+    l->contact->name = arena_str(&l->arena, in->contact->name, &l->starved);
+    l->contact->email = arena_str(&l->arena, in->contact->email, &l->starved);
+    l->contact->phone = arena_str(&l->arena, in->contact->phone, &l->starved);
+  }
+  return !l->starved;
+}
+
 void start_take(ml_run *r, ml_input *in) {
   const ml_workflow *wf = ml_run_workflow(r, in->workflow);
   const ml_trigger *form;
@@ -220,6 +244,11 @@ void start_take(ml_run *r, ml_input *in) {
       ml_err_set(&e, ML_NOMEM, "", "memory is short");
       goto refuse;
     }
+  }
+  if (!start_shared(pr, in)) {
+    proc_drop(r, pr, ML_NOMEM);
+    ml_err_set(&e, ML_NOMEM, "", "memory is short");
+    goto refuse;
   }
   r->stats.starts++;
   {

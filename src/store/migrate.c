@@ -242,6 +242,7 @@ const ml_migration ml_migrations[] = {
   {ml_schema_unique},            /* 3 */
   {ml_schema_replay},            /* 4 */
   {ml_schema_search},            /* 5 */
+  {ml_schema_partner},
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

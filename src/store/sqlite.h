@@ -77,6 +77,11 @@ typedef enum ml_sql {
   SQL_SEARCH_DROP, SQL_INDEX_ROW, SQL_INDEX_FILL,
   SQL_SEARCH_EQ_UP, SQL_SEARCH_EQ_DOWN, SQL_SEARCH_UP, SQL_SEARCH_DOWN,
   SQL_SEARCH_ALL, SQL_SEARCH_OPEN_OF,
+  /* partners (sqlite_partner.c) */
+  SQL_COMMENT_EDIT, SQL_COMMENT_FAR, SQL_PARTNER_PUT, SQL_PARTNER_TOLD,
+  SQL_SHARE_PUT, SQL_CONTACT_PUT, SQL_PARTNERS, SQL_PARTNER_TOLDS, SQL_SHARES,
+  SQL_SHARE_FAR,
+  SQL_CONTACT_EMAIL, SQL_CONTACT_PHONE, SQL_CONTACT_LAST, SQL_POST_OF,
   SQL_COUNT
 } ml_sql;
 
@@ -143,6 +148,7 @@ extern const char ml_schema_outbox[];
 extern const char ml_schema_unique[];
 extern const char ml_schema_replay[];
 extern const char ml_schema_search[];
+extern const char ml_schema_partner[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -178,6 +184,7 @@ typedef enum ml_op {
   OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
   OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_UNIQUE,
   OP_UNIQUE_DROP, OP_REPLAY, OP_SEARCH_SET, OP_SEARCH_FILL,
+  OP_COMMENT_EDIT, OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT,
   OP_COUNT
 } ml_op;
 
@@ -303,6 +310,7 @@ ml_rc ml_read_begin(ml_read *r, ml_sql id, ml_bind *b);
 /* Every row through `fn` into a list of `size`-byte elements in the arena,
 ** then reset.  fn reads its columns in order; limit 0: all. */
 typedef void ml_row_fn(ml_cols *c, void *row);
+void ml_get_comment(ml_cols *c, void *row);          /* COMMENT_COLUMNS */
 ml_rc ml_read_list(ml_read *r, ml_arena *a, ml_bind *b, size_t size,
                    size_t limit, ml_row_fn *fn, void *out, size_t *count);
 /* The one row; ML_NOT_FOUND.  */

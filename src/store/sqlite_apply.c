@@ -54,31 +54,31 @@ static void due(ml_feed *r) {
 }
 
 static void process_fields(ml_feed *r) {
-  row_bytes(r, 16);               /* id */
-  row_num(r);                     /* bundle */
-  row_num(r);                     /* flow_index */
-  row_num(r);                     /* seq */
-  row_opt(r);                     /* updated_ms, completed_ms, cancelled_ms, */
+  row_bytes(r, 16);           /* id */
+  row_num(r);                 /* bundle */
+  row_num(r);                 /* flow_index */
+  row_num(r);                 /* seq */
+  row_opt(r);                 /* updated_ms, completed_ms, cancelled_ms, */
   row_opt(r);
   row_opt(r);
-  row_opt(r);                     /* next_action_ms, */
-  row_opt(r);                     /* first_assigned_ms, last_assigned_ms */
+  row_opt(r);                 /* next_action_ms, */
+  row_opt(r);                 /* first_assigned_ms, last_assigned_ms */
   row_opt(r);
   due(r);
-  row_text(r);                    /* first_assigned_to */
-  row_text(r);                    /* subject */
-  row_blob(r);                    /* rest */
-  row_text(r);                    /* data */
-  row_num(r);                     /* status */
-  row_num(r);                     /* run */
-  row_opt_num(r);                 /* deleted */
-  row_text(r);                    /* state */
-  row_text(r);                    /* assigned_to */
-  row_num(r);                     /* workflow */
-  row_ms(r);                      /* created_ms */
-  row_text(r);                    /* created_by */
-  row_opt(r);                     /* parent_n */
-  row_ms(r);                      /* n */
+  row_text(r);                /* first_assigned_to */
+  row_text(r);                /* subject */
+  row_blob(r);                /* rest */
+  row_text(r);                /* data */
+  row_num(r);                 /* status */
+  row_num(r);                 /* run */
+  row_opt_num(r);             /* deleted */
+  row_text(r);                /* state */
+  row_text(r);                /* assigned_to */
+  row_num(r);                 /* workflow */
+  row_ms(r);                  /* created_ms */
+  row_text(r);                /* created_by */
+  row_opt(r);                 /* parent_n */
+  row_ms(r);                  /* n */
 }
 
 static ml_rc update_process(ml_feed *r, ml_sql id, uint64_t seq_was, int *changed) {
@@ -133,15 +133,15 @@ static ml_rc put_task(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* no */
-  row_num(r);                     /* act */
-  row_num(r);                     /* lane */
-  row_num(r);                     /* status */
-  row_ms(r);                      /* created_ms */
-  row_opt(r);                     /* due_ms */
-  row_opt(r);                     /* ended_ms */
-  row_text(r);                    /* assignee, label, title, outcome */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* no */
+  row_num(r);                 /* act */
+  row_num(r);                 /* lane */
+  row_num(r);                 /* status */
+  row_ms(r);                  /* created_ms */
+  row_opt(r);                 /* due_ms */
+  row_opt(r);                 /* ended_ms */
+  row_text(r);                /* assignee, label, title, outcome */
   row_text(r);
   row_text(r);
   row_text(r);
@@ -153,9 +153,9 @@ static ml_rc put_history(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* seq */
-  row_blob(r);                    /* records */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* seq */
+  row_blob(r);                /* records */
   return row_step(r);
 }
 
@@ -166,18 +166,18 @@ static ml_rc put_journal(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* act */
-  row_text(r);                    /* call */
-  row_num(r);                     /* kind */
-  row_num(r);                     /* attempt */
-  row_num(r);                     /* place */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* act */
+  row_text(r);                /* call */
+  row_num(r);                 /* kind */
+  row_num(r);                 /* attempt */
+  row_num(r);                 /* place */
   hash = row_take(r->in, sizeof none);
   if (hash != NULL && memcmp(hash, none, sizeof none) == 0)
     hash = NULL;              /* not compared */
   ml_sql_blob(&r->b, hash, sizeof none);
-  row_ms(r);                      /* at_ms */
-  row_text(r);                    /* answer */
+  row_ms(r);                  /* at_ms */
+  row_text(r);                /* answer */
   return row_step(r);
 }
 
@@ -186,9 +186,9 @@ static ml_rc drop_journal(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* act */
-  row_text(r);                    /* call */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* act */
+  row_text(r);                /* call */
   return row_step(r);
 }
 
@@ -197,12 +197,14 @@ static ml_rc put_comment(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* no */
-  row_ms(r);                      /* at_ms */
-  row_text(r);                    /* who, text, visibility */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* no */
+  row_ms(r);                  /* at_ms */
+  row_text(r);                /* who, text, visibility */
   row_text(r);
   row_text(r);
+  row_opt_num(r);             /* partner, far */
+  row_opt_num(r);
   return row_step(r);
 }
 
@@ -211,10 +213,10 @@ static ml_rc put_mail(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* no */
-  row_ms(r);                      /* at_ms */
-  row_text(r);                    /* name, data */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* no */
+  row_ms(r);                  /* at_ms */
+  row_text(r);                /* name, data */
   row_text(r);
   return row_step(r);
 }
@@ -224,8 +226,8 @@ static ml_rc drop_mail(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* n */
-  row_num(r);                     /* no */
+  row_ms(r);                  /* n */
+  row_num(r);                 /* no */
   return row_step(r);
 }
 
@@ -234,11 +236,11 @@ static ml_rc put_key(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_bytes(r, 16);               /* key */
-  row_bytes(r, 16);               /* body */
-  row_ms(r);                      /* at_ms */
-  row_ms(r);                      /* status */
-  row_text(r);                    /* answer */
+  row_bytes(r, 16);           /* key */
+  row_bytes(r, 16);           /* body */
+  row_ms(r);                  /* at_ms */
+  row_ms(r);                  /* status */
+  row_text(r);                /* answer */
   return row_step(r);
 }
 
@@ -247,7 +249,7 @@ static ml_rc expire_keys(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                      /* at_ms, before */
+  row_ms(r);                  /* at_ms, before */
   ml_sql_i64(&r->b, ML_STORE_EXPIRE_MAX);
   return row_step(r);
 }
@@ -257,12 +259,12 @@ static ml_rc put_bundle(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_num(r);                     /* no */
-  row_bytes(r, 32);               /* hash */
-  row_text(r);                    /* folder */
-  row_ms(r);                      /* at_ms */
-  row_text(r);                    /* tree */
-  row_blob(r);                    /* sources */
+  row_num(r);                 /* no */
+  row_bytes(r, 32);           /* hash */
+  row_text(r);                /* folder */
+  row_ms(r);                  /* at_ms */
+  row_text(r);                /* tree */
+  row_blob(r);                /* sources */
   return row_step(r);
 }
 
@@ -271,10 +273,10 @@ static ml_rc put_workflow(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_num(r);                     /* no */
-  row_text(r);                    /* name */
-  row_opt_num(r);                 /* bundle */
-  row_num(r);                     /* flow_index */
+  row_num(r);                 /* no */
+  row_text(r);                /* name */
+  row_opt_num(r);             /* bundle */
+  row_num(r);                 /* flow_index */
   return row_step(r);
 }
 
@@ -283,10 +285,10 @@ static ml_rc put_trigger(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_text(r);                    /* workflow, name, state */
+  row_text(r);                /* workflow, name, state */
   row_text(r);
   row_text(r);
-  row_opt(r);                     /* due_ms, removed_ms */
+  row_opt(r);                 /* due_ms, removed_ms */
   row_opt(r);
   return row_step(r);
 }
@@ -296,11 +298,11 @@ static ml_rc put_occurrence(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_text(r);                    /* workflow, name, identity */
+  row_text(r);                /* workflow, name, identity */
   row_text(r);
   row_text(r);
-  row_ms(r);                      /* at_ms */
-  row_opt(r);                     /* n */
+  row_ms(r);                  /* at_ms */
+  row_opt(r);                 /* n */
   return row_step(r);
 }
 
@@ -309,8 +311,8 @@ static ml_rc put_lane(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_num(r);                     /* no */
-  row_text(r);                    /* workflow, lane */
+  row_num(r);                 /* no */
+  row_text(r);                /* workflow, lane */
   row_text(r);
   return row_step(r);
 }
@@ -321,8 +323,8 @@ static ml_rc put_member(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_num(r);                     /* lane */
-  row_text(r);                    /* user */
+  row_num(r);                 /* lane */
+  row_text(r);                /* user */
   return row_step(r);
 }
 
@@ -331,10 +333,10 @@ static ml_rc put_user(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_text(r);                    /* id, name, email */
+  row_text(r);                /* id, name, email */
   row_text(r);
   row_text(r);
-  row_num(r);                     /* active */
+  row_num(r);                 /* active */
   return row_step(r);
 }
 
@@ -343,12 +345,12 @@ static ml_rc put_token(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_text(r);                    /* id */
-  row_bytes(r, 32);               /* hash */
-  row_text(r);                    /* user, scopes */
+  row_text(r);                /* id */
+  row_bytes(r, 32);           /* hash */
+  row_text(r);                /* user, scopes */
   row_text(r);
-  row_ms(r);                      /* created_ms */
-  row_opt(r);                     /* expires_ms */
+  row_ms(r);                  /* created_ms */
+  row_opt(r);                 /* expires_ms */
   return row_step(r);
 }
 
@@ -357,7 +359,7 @@ static ml_rc drop_token(ml_feed *r) {
 
   if (rc != ML_OK)
     return rc;
-  row_text(r);                    /* id */
+  row_text(r);                /* id */
   return row_step(r);
 }
 
@@ -395,6 +397,9 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_REPLAY] = ml_apply_replay,
   [OP_SEARCH_SET] = ml_apply_search_set,
   [OP_SEARCH_FILL] = ml_apply_search_fill,
+  [OP_COMMENT_EDIT] = ml_apply_comment_edit,
+  [OP_PARTNER] = ml_apply_partner,  [OP_PARTNER_TOLD] = ml_apply_partner_told,
+  [OP_SHARE] = ml_apply_share,      [OP_CONTACT] = ml_apply_contact,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

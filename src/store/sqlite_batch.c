@@ -230,6 +230,8 @@ void ml_batch_comment(ml_batch *b, const ml_row_comment *r) {
   ml_pack_str(o, r->who);
   ml_pack_str(o, r->text);
   ml_pack_str(o, r->visibility);
+  ml_pack_u64(o, r->partner);
+  ml_pack_u64(o, r->far);
 }
 
 void ml_batch_mail(ml_batch *b, const ml_row_mail *r) {

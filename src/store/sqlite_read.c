@@ -292,7 +292,7 @@ ml_rc ml_read_journal(ml_read *r, ml_arena *a, int64_t n, uint32_t act,
   return rc;
 }
 
-static void get_comment(ml_cols *c, void *row) {
+void ml_get_comment(ml_cols *c, void *row) {
   ml_row_comment *m = row;
 
   m->n = ml_col_i64(c);
@@ -301,6 +301,10 @@ static void get_comment(ml_cols *c, void *row) {
   m->who = ml_col_str(c);
   m->text = ml_col_str(c);
   m->visibility = ml_col_str(c);
+  m->edited_ms = ml_col_i64(c);
+  m->removed = ml_col_u32(c, 1) != 0;
+  m->partner = ml_col_u32(c, UINT32_MAX);
+  m->far = ml_col_u32(c, UINT32_MAX);
 }
 
 ml_rc ml_read_comments(ml_read *r, ml_arena *a, int64_t n, uint32_t after_no,
@@ -312,7 +316,7 @@ ml_rc ml_read_comments(ml_read *r, ml_arena *a, int64_t n, uint32_t after_no,
     return rc;
   ml_sql_i64(&b, n);
   ml_sql_i64(&b, after_no);
-  return ml_read_list(r, a, &b, sizeof **out, limit, get_comment, out, count);
+  return ml_read_list(r, a, &b, sizeof **out, limit, ml_get_comment, out, count);
 }
 
 static void get_no(ml_cols *c, void *row) {

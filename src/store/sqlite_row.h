@@ -62,5 +62,10 @@ ml_rc ml_apply_unique_drop(ml_feed *r);
 ml_rc ml_apply_replay(ml_feed *r);
 ml_rc ml_apply_search_set(ml_feed *r);
 ml_rc ml_apply_search_fill(ml_feed *r);
+ml_rc ml_apply_comment_edit(ml_feed *r);
+ml_rc ml_apply_partner(ml_feed *r);
+ml_rc ml_apply_partner_told(ml_feed *r);
+ml_rc ml_apply_share(ml_feed *r);
+ml_rc ml_apply_contact(ml_feed *r);
 
 #endif

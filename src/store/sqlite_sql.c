@@ -26,6 +26,8 @@
   " title, outcome"
 #define POST_COLUMNS \
   "no, kind, queue, n, key, at_ms, due_ms, attempts, aside, why, body"
+#define COMMENT_COLUMNS \
+  "n, no, at_ms, who, text, visibility, edited_ms, removed, partner, far"
 #define SMALL "a small table, wanted whole"
 
 const ml_sql_text ml_sql_texts[SQL_COUNT] = {
@@ -87,8 +89,8 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_JOURNAL_DROP] = {
     "DELETE FROM journal WHERE n = ? AND act = ? AND call = ?", NULL},
   [SQL_COMMENT_PUT] = {
-    "INSERT INTO comment (n, no, at_ms, who, text, visibility)"
-    " VALUES (?,?,?,?,?,?)", NULL},
+    "INSERT INTO comment (n, no, at_ms, who, text, visibility, partner, far)"
+    " VALUES (?,?,?,?,?,?,?,?)", NULL},
   [SQL_MAIL_PUT] = {
     "INSERT INTO mail (n, no, at_ms, name, data) VALUES (?,?,?,?,?)", NULL},
   [SQL_MAIL_DROP] = {"DELETE FROM mail WHERE n = ? AND no = ?", NULL},
@@ -160,7 +162,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "SELECT seq, records FROM history WHERE n = ? AND seq >= ?"
     " ORDER BY seq", NULL},
   [SQL_COMMENTS] = {
-    "SELECT n, no, at_ms, who, text, visibility FROM comment"
+    "SELECT " COMMENT_COLUMNS " FROM comment"
     " WHERE n = ? AND no > ? ORDER BY no", NULL},
   [SQL_COMMENT_LAST] = {"SELECT max(no) FROM comment WHERE n = ?", NULL},
   [SQL_MAIL] = {
@@ -389,6 +391,52 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "SELECT n, workflow FROM process INDEXED BY process_open_of"
     " WHERE workflow = ? AND status = 0 AND deleted IS NULL AND n < ?"
     " ORDER BY n DESC LIMIT ?", NULL},
+  /* ---- partners ---- */
+  [SQL_COMMENT_EDIT] = {
+    "UPDATE comment SET text = ?, edited_ms = ?, removed = ?"
+    " WHERE n = ? AND no = ?", NULL},
+  [SQL_COMMENT_FAR] = {
+    "SELECT " COMMENT_COLUMNS " FROM comment INDEXED BY comment_far"
+    " WHERE n = ? AND partner = ? AND far = ?", NULL},
+  [SQL_PARTNER_PUT] = {
+    "INSERT INTO partner (no, link, name, url, state, secret, before,"
+    " before_ms, made_ms) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (no) DO UPDATE SET name = excluded.name,"
+    " url = excluded.url, state = excluded.state, secret = excluded.secret,"
+    " before = excluded.before, before_ms = excluded.before_ms", NULL},
+  [SQL_PARTNER_TOLD] = {
+    "INSERT INTO partner_told (partner, at_ms, what, who, text)"
+    " VALUES (?,?,?,?,?)", NULL},
+  [SQL_SHARE_PUT] = {
+    "INSERT INTO share (n, partner, far, ours, client_only, fields)"
+    " VALUES (?,?,?,?,?,?)", NULL},
+  [SQL_CONTACT_PUT] = {
+    "INSERT INTO contact (no, name, email, phone) VALUES (?,?,?,?)"
+    " ON CONFLICT (no) DO UPDATE SET name = excluded.name,"
+    " email = excluded.email, phone = excluded.phone", NULL},
+  [SQL_PARTNERS] = {
+    "SELECT no, link, name, url, state, secret, before, before_ms, made_ms"
+    " FROM partner ORDER BY no", SMALL},
+  [SQL_PARTNER_TOLDS] = {
+    "SELECT no, partner, at_ms, what, who, text FROM partner_told"
+    " INDEXED BY partner_told_of WHERE partner = ? AND no > ?"
+    " ORDER BY no LIMIT ?", NULL},
+  [SQL_SHARES] = {
+    "SELECT n, partner, far, ours, client_only, fields FROM share"
+    " WHERE n = ? ORDER BY partner", NULL},
+  [SQL_SHARE_FAR] = {
+    "SELECT n, partner, far, ours, client_only, fields FROM share"
+    " INDEXED BY share_far WHERE partner = ? AND far = ?", NULL},
+  [SQL_CONTACT_EMAIL] = {
+    "SELECT no, name, email, phone FROM contact INDEXED BY contact_email"
+    " WHERE email = ? ORDER BY no LIMIT 1", NULL},
+  [SQL_CONTACT_PHONE] = {
+    "SELECT no, name, email, phone FROM contact INDEXED BY contact_phone"
+    " WHERE phone = ? ORDER BY no LIMIT 1", NULL},
+  [SQL_CONTACT_LAST] = {"SELECT max(no) FROM contact", NULL},
+  [SQL_POST_OF] = {
+    "SELECT count(*), min(at_ms) FROM outbox INDEXED BY outbox_queue"
+    " WHERE aside IS NULL AND queue >= ? AND queue < ?", NULL},
 };
 
 /* ---- connections ---- */

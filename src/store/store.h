@@ -128,6 +128,9 @@ typedef struct ml_row_comment {
   uint32_t no;                   /* 1.. in its process */
   int64_t at_ms;
   ml_str who, text, visibility;
+  int64_t edited_ms;             /* 0: as it was written */
+  bool removed;                  /* its text is gone */
+  uint32_t partner, far;         /* from there, with that number there; 0 */
 } ml_row_comment;
 
 typedef struct ml_row_mail {     /* a signal not yet awaited */
@@ -202,6 +205,35 @@ typedef struct ml_row_post {
   ml_str body;                   /* what its kind's sender understands */
 } ml_row_post;
 
+/* Another engine with which processes are shared. */
+typedef struct ml_row_partner {
+  uint32_t no;
+  ml_str link;                   /* the relation's id, the same on both sides */
+  ml_str name;                   /* what we call the other side */
+  ml_str url;                    /* none: not yet known */
+  ml_links state;
+  ml_str secret, before;         /* sealed; before: taken until before_ms */
+  int64_t before_ms, made_ms;
+} ml_row_partner;
+typedef struct ml_row_partner_told {   /* who did what to a link */
+  int64_t no;
+  uint32_t partner;
+  int64_t at_ms;
+  ml_str what, who, text;        /* who: none: the other side */
+} ml_row_partner_told;
+typedef struct ml_row_share {    /* a process and its like at a partner's */
+  int64_t n;
+  uint32_t partner;
+  ml_str far;                    /* its id there */
+  bool ours;                     /* it began here */
+  bool client_only;              /* only comments a client may read cross */
+  ml_str fields;                 /* JSON: our field -> key there */
+} ml_row_share;
+typedef struct ml_row_contact {
+  uint32_t no;
+  ml_str name, email, phone;
+} ml_row_contact;
+
 /* ---- writing ---- */
 
 /* A batch that is NULL-safe for memory: a failed put makes it bad, and submit
@@ -247,6 +279,15 @@ void ml_batch_user(ml_batch *b, const ml_row_user *r);
 void ml_batch_token(ml_batch *b, const ml_row_token *r);
 void ml_batch_token_drop(ml_batch *b, ml_str id);
 void ml_batch_setting(ml_batch *b, const ml_row_setting *r);  /* no value: drop */
+
+/* Another text, or none: its text is taken away. */
+void ml_batch_comment_edit(ml_batch *b, int64_t n, uint32_t no, ml_str text,
+                           int64_t at_ms);
+void ml_batch_partner(ml_batch *b, const ml_row_partner *r);  /* ML_EXISTS: the
+                          name or the link is taken */
+void ml_batch_partner_told(ml_batch *b, const ml_row_partner_told *r);
+void ml_batch_share(ml_batch *b, const ml_row_share *r);      /* ML_EXISTS */
+void ml_batch_contact(ml_batch *b, const ml_row_contact *r);
 
 /* The outbox: append (no, attempts, aside, why are the store's; due_ms is for
 ** when it comes to the head of its queue); then one of four ends.  Whatever the
@@ -389,6 +430,28 @@ ml_rc ml_read_posts(ml_read *r, ml_arena *a, bool aside, int64_t after_no,
 /* How many wait, how many are aside, when the oldest that waits was made (0). */
 ml_rc ml_read_post_counts(ml_read *r, int64_t *waiting, int64_t *aside,
                           int64_t *oldest_ms);
+
+ml_rc ml_read_partners(ml_read *r, ml_arena *a, ml_row_partner **out,
+                       size_t *count);
+ml_rc ml_read_partner_tolds(ml_read *r, ml_arena *a, uint32_t partner,
+                            int64_t after_no, size_t limit,
+                            ml_row_partner_told **out, size_t *count);
+ml_rc ml_read_shares(ml_read *r, ml_arena *a, int64_t n, ml_row_share **out,
+                     size_t *count);
+/* The one for that process there. */
+ml_rc ml_read_share_far(ml_read *r, ml_arena *a, uint32_t partner, ml_str far,
+                        ml_row_share *out);
+/* The comment that has number `far` at that partner's. */
+ml_rc ml_read_comment_far(ml_read *r, ml_arena *a, int64_t n, uint32_t partner,
+                          uint32_t far, ml_row_comment *out);
+/* The first one with this address, else with this number; texts or none. */
+ml_rc ml_read_contact(ml_read *r, ml_arena *a, ml_str email, ml_str phone,
+                      ml_row_contact *out);
+ml_rc ml_read_contact_last(ml_read *r, uint32_t *no);
+/* Messages that wait in the queues whose names begin so; when the oldest of them
+** was made (0). */
+ml_rc ml_read_posts_of(ml_read *r, ml_str queues, int64_t *waiting,
+                       int64_t *oldest_ms);
 
 /* Small tables, whole. */
 ml_rc ml_read_bundles(ml_read *r, ml_arena *a, ml_row_bundle **out,
