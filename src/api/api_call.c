@@ -139,7 +139,9 @@ static void make_headers(headers *h, int status, const char *type) {
   ml_call *c = h->c;
 
   if (status != 204)
-    add(h, ml_arena_printf(&c->arena, "Content-Type: %s", type));
+    add(h, strcmp(type, "application/json") == 0
+               ? "Content-Type: application/json"
+               : ml_arena_printf(&c->arena, "Content-Type: %s", type));
   add(h, "X-Content-Type-Options: nosniff");
   add(h, "Cache-Control: no-store");
   add(h, "Referrer-Policy: no-referrer");

@@ -233,22 +233,42 @@ static void list_processes(ml_call *c) {
 
 /* ---- changing: the answer is what the process will be ---- */
 
-static bool render_process(ml_call *c, const ml_process *p, const ml_flow *f,
-                           const ml_made *made, ml_buf *keep) {
+/* What is kept of it, and its place; false: memory is short. */
+static bool render_place(ml_call *c, const ml_process *p, ml_buf *keep) {
   char id[ML_ID_MAX];
-  ml_api_view v = {.now_ms = ml_api_now(c->api)};
   char *location;
 
-  (void)made;
   ml_id_text(id, p->id, 0);
   ml_buf_puts(keep, id);
-  v.version = ml_run_bundle_version(c->run, p->bundle);
-  ml_api_put_process(&c->w, p, f, &v);
-  c->etag = (int64_t)p->seq;
   location = ml_arena_printf(&c->arena, "/v1/processes/%s", id);
   if (c->way->status == 201)
     c->location = ml_str_of(location);
   return location != NULL && !keep->bad;
+}
+
+enum { PROCESS_BYTES = 1500 };  /* about what the answer takes */
+
+static void put_now(ml_call *c, const ml_process *p, const ml_flow *f) {
+  ml_api_view v = {.now_ms = ml_api_now(c->api)};
+
+  ml_buf_room(&c->out, PROCESS_BYTES);
+  v.version = ml_run_bundle_version(c->run, p->bundle);
+  ml_api_put_process(&c->w, p, f, &v);
+  c->etag = (int64_t)p->seq;
+}
+
+static bool render_process(ml_call *c, const ml_process *p, const ml_flow *f,
+                           const ml_made *made, ml_buf *keep) {
+  (void)made;
+  put_now(c, p, f);
+  return render_place(c, p, keep);
+}
+
+/* One that waits is answered by what it has become. */
+static bool render_started(ml_call *c, const ml_process *p, const ml_flow *f,
+                           const ml_made *made, ml_buf *keep) {
+  return ml_call_query_bool(c, "wait") ? render_place(c, p, keep)
+                                       : render_process(c, p, f, made, keep);
 }
 
 static void send_way(ml_call *c) {
@@ -300,17 +320,13 @@ static ml_input *change(ml_call *c, ml_event_kind kind) {
 /* ---- start ---- */
 
 static void rested(ml_call *c, const ml_process *p, const ml_flow *f) {
-  ml_buf kept = {0};
-
   if (p == NULL) {
     ml_call_read(c, read_seen, send_seen_way);
     return;
   }
   ml_buf_reset(&c->out);
   ml_jw_init(&c->w, &c->out);
-  if (!render_process(c, p, f, NULL, &kept))
-    c->out.bad = true;
-  ml_buf_free(&kept);
+  put_now(c, p, f);
   ml_call_send(c, c->way->status);
 }
 
@@ -332,7 +348,7 @@ static void started(ml_call *c) {
     ml_call_rest(c, s->n, rested);
 }
 
-static const ml_way start_way = {201, render_process, started, show_again};
+static const ml_way start_way = {201, render_started, started, show_again};
 
 /* Members without the scope operate start what has a form for them. */
 static bool has_form(const ml_flow *f) {

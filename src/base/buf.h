@@ -49,7 +49,8 @@ void ml_buf_puts(ml_buf *b, const char *s);
 void ml_buf_printf(ml_buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Room for n more bytes: where they go, or NULL (bad).  Then b->len += used. */
+/* Room for n more bytes: where they go, or NULL (bad).  Then b->len += used.
+** Who knows about how much will come spares growing by calling it first. */
 char *ml_buf_room(ml_buf *b, size_t n);
 
 void ml_buf_reset(ml_buf *b);   /* empty, keeps the memory, clears bad */

@@ -33,12 +33,15 @@ void ml_json_put_str(ml_buf *b, ml_str s) {
     return;
   }
   ml_buf_putc(b, '"');
-  while ((p = ml_utf8_skip(p, end)) < end) {
+  for (p = ml_utf8_skip(p, end); p < end; p = ml_utf8_skip(p, end)) {
     unsigned char c = (unsigned char)*p;
-    size_t n = 1;
+    size_t n;
 
-    if (c >= 0x20 && c != '"' && c != '\\'
-        && (c < 0x80 || (n = ml_utf8_step(p, end)) > 0)) {
+    while (c < 0x80 && c >= 0x20 && c != '"' && c != '\\' && ++p < end)
+      c = (unsigned char)*p;
+    if (p == end)
+      break;
+    if (c >= 0x80 && (n = ml_utf8_step(p, end)) > 0) {
       p += n;
       continue;
     }

@@ -1,5 +1,5 @@
 /*
-** utf8.h - one step over UTF-8, for those inside base/ that walk bytes.
+** utf8.h - one step over UTF-8, for those that walk bytes.
 **
 ** Well-formed as the Unicode standard has it (table 3-7): no overlong
 ** forms, no surrogates, nothing above U+10FFFF.

@@ -53,9 +53,9 @@ static ml_rc add_draft(drafts *d, uint16_t field, ml_str value,
 }
 
 static ml_rc check_member(step *s, drafts *d, const ml_jmember *m,
-                          const char *base, const bool *allowed, ml_err *e) {
+                          const char *base, const bool *allowed, ml_buf *text,
+                          ml_err *e) {
   int i = ml_flow_field(s->f, m->key);
-  ml_buf text = {0};
   ml_str value = ML_NOSTR;
   ml_rc rc;
 
@@ -66,21 +66,24 @@ static ml_rc check_member(step *s, drafts *d, const ml_jmember *m,
                       "field '%.*s' cannot be edited here",
                       (int)s->f->fields[i].short_id.n,
                       s->f->fields[i].short_id.p);
-  rc = ml_field_check(&s->f->fields[i], &m->value, base, &text, e);
-  if (rc == ML_OK && text.bad)
+  ml_buf_reset(text);
+  rc = ml_field_check(&s->f->fields[i], &m->value, base, text, e);
+  if (rc == ML_OK && text->bad)
     rc = ML_NOMEM;
-  if (rc == ML_OK && text.len > 0) {
-    value.p = ml_arena_dup(&d->arena, text.p, text.len);
-    value.n = text.len;
+  if (rc == ML_OK && text->len > 0) {
+    value.p = ml_arena_dup(&d->arena, text->p, text->len);
+    value.n = text->len;
     if (value.p == NULL)
       rc = ML_NOMEM;
   }
-  ml_buf_free(&text);
   return rc == ML_OK ? add_draft(d, (uint16_t)i, value, base, m, e) : rc;
 }
 
 ml_rc drafts_check(step *s, drafts *d, const ml_json *data, const char *at,
                    const bool *allowed, ml_err *e) {
+  ml_buf text = {0};
+  ml_rc rc = ML_OK;
+
   memset(d, 0, sizeof *d);
   if (data == NULL || data->type == ML_JNULL)
     return ML_OK;
@@ -90,13 +93,10 @@ ml_rc drafts_check(step *s, drafts *d, const ml_json *data, const char *at,
   d->list = ml_arena_alloc(&d->arena, sizeof *d->list * (data->count + 1u));
   if (d->list == NULL)
     return ML_NOMEM;
-  for (uint32_t i = 0; i < data->count; i++) {
-    ml_rc rc = check_member(s, d, &data->obj[i], at, allowed, e);
-
-    if (rc != ML_OK)
-      return rc;
-  }
-  return ML_OK;
+  for (uint32_t i = 0; rc == ML_OK && i < data->count; i++)
+    rc = check_member(s, d, &data->obj[i], at, allowed, &text, e);
+  ml_buf_free(&text);
+  return rc;
 }
 
 void drafts_free(drafts *d) {
@@ -122,6 +122,7 @@ ml_str drafts_show(step *s, const drafts *d) {
 
   if (d->count == 0)
     return shown;
+  ml_buf_room(&b, 200);
   ml_jw_init(&w, &b);
   ml_jw_obj(&w);
   for (size_t i = 0; i < d->count; i++) {

@@ -104,8 +104,17 @@ static const ml_entry *get_entries(ml_unpack *r, ml_arena *a, size_t *count,
 
 /* ---- questions ---- */
 
+/* About what a question takes, but for sources and journal. */
+static size_t ask_bytes(const ml_ask *q) {
+  return 200 + q->process.n + q->data.n + q->settings.n + q->payload.n +
+         100 * q->link_count;
+}
+
 void ml_ask_pack(ml_buf *out, const ml_ask *q) {
-  size_t start = frame_begin(out, q->kind);
+  size_t start;
+
+  ml_buf_room(out, ask_bytes(q));
+  start = frame_begin(out, q->kind);
 
   ml_pack_u64(out, q->id);
   put_bytes(out, q->bundle, sizeof q->bundle);

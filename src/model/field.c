@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 /* What is being checked, and where its mistakes go. */
 typedef struct judge {
@@ -70,13 +71,22 @@ static size_t text_max(const ml_field *f) {
   return f->max > 0 && f->max < own ? f->max : own;
 }
 
+/* Eight bytes of ASCII, no control character among them? */
+static bool is_plain(const char *p) {
+  uint64_t x = ml_utf8_word(p);
+
+  return (ML_UTF8_ODD(x) | ML_UTF8_IS(x, 0x7F)) == 0;
+}
+
 /* No control characters; line ends and tabs only where many lines may be. */
 static bool is_clean(ml_str s, bool lines) {
   for (size_t i = 0; i < s.n; i++) {
     unsigned char c = (unsigned char)s.p[i];
 
-    if (c > 0x20 && c < 0x7F)
+    if (s.n - i >= 8 && is_plain(s.p + i)) {
+      i += 7;
       continue;
+    }
     if (c == 0x7F || (c < 0x20
                       && !(lines && (c == '\n' || c == '\r' || c == '\t'))))
       return false;

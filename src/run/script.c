@@ -106,6 +106,7 @@ static void put_snapshot(const proc *pr, ml_buf *text, ml_str *process,
   size_t p, d;
   ml_jw w;
 
+  ml_buf_room(text, 1000);
   ml_buf_puts(text, "{\"process\":");
   p = text->len;
   ml_jw_init(&w, text);
