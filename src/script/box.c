@@ -443,10 +443,13 @@ static int compile_library(lua_State *L, const ml_box_source *s,
   ml_buf code = {0};
   int status;
 
-  if (strip(s, &code))
+  if (strip(s, &code)) {
+    ml_region_code(ml_box_of(L)->region, true);
     status = luaL_loadbufferx(L, code.p, code.len, chunk, "b");
-  else                                  /* for its message */
+    ml_region_code(ml_box_of(L)->region, false);
+  } else {                              /* for its message */
     status = luaL_loadbufferx(L, s->text.p, s->text.n, chunk, "t");
+  }
   ml_buf_free(&code);
   if (status == LUA_OK) {
     ml_box_push_lib_env(L);

@@ -8,11 +8,19 @@
 ** doubling) with a bit map over the bins.  Both take and give in constant
 ** time: a script can't buy time with a torn heap.
 **
+** Code    The arrays of a function's prototype (instructions, constants) are
+** written when it is loaded and never again.  Those of the library, loaded
+** between ml_region_code(r, true) and (r, false), lie beside the region: they
+** are not copied back, and are write-protected from the freeze on.  They are
+** what Lua asks for without naming a kind of object; nothing else is asked for
+** so while bytecode is being loaded.
+**
 ** Sizes of blocks are counted in grains of 16 bytes.  The last block before
 ** `top` is never free: it would have become part of what is unused.
 */
 #include "script/region.h"
 
+#include <assert.h>
 #include <lua.h>
 #include <stdint.h>
 #include <string.h>
@@ -25,6 +33,7 @@
 #define CHUNK 4096u
 #define KEEP ((size_t)1 << 20)   /* bytes that stay resident on a restore */
 #define BINS 192u
+#define CODE ((size_t)384 << 10) /* bytes mapped for what is only read */
 #define HOLLOW 512u              /* bytes: a larger hole is not copied */
 #define SPLIT 4u                 /* grains: a smaller rest stays in the block */
 #define MAGIC 0x6d6c7265u
@@ -74,6 +83,9 @@ struct ml_region {
   size_t image_size;
   stretch *stretches;
   size_t stretch_count;
+  char *code;                /* what is only read, beside the image */
+  size_t code_used;
+  bool coding;
   ml_region_watcher *watch;
   void *ud;
 };
@@ -428,10 +440,48 @@ static void *grow(ml_region *r, void *p, size_t osize, size_t nsize) {
   return q;
 }
 
+/* ---- what is only read ---- */
+
+static bool in_code(const ml_region *r, const void *p) {
+  return r->code != NULL && (const char *)p >= r->code &&
+         (const char *)p < r->code + CODE;
+}
+
+/* NULL: no room, and it goes where everything goes. */
+static void *code_take(ml_region *r, size_t n) {
+  char *p;
+
+  n = round_up(n, GRAIN);
+  if (r->code == NULL) {
+    p = mmap(NULL, CODE, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+      return NULL;
+    r->code = p;
+  }
+  if (r->image != NULL || n > CODE - r->code_used)
+    return NULL;
+  p = r->code + r->code_used;
+  r->code_used += n;
+  return p;
+}
+
+void ml_region_code(ml_region *r, bool on) {
+  r->coding = on;
+}
+
 void *ml_region_alloc(void *ud, void *p, size_t osize, size_t nsize) {
   ml_region *r = ud;
   bool text = p == NULL && osize == LUA_TSTRING && nsize > 128;
   void *q;
+
+  if (in_code(r, p)) {           /* it stays there as long as the region */
+    assert(nsize == 0);
+    return NULL;
+  }
+  if (r->coding && p == NULL && osize == 0 && nsize > 0 &&
+      (q = code_take(r, nsize)) != NULL)
+    return q;
 
   if (nsize == 0) {
     if (p != NULL && osize > 0)
@@ -499,6 +549,8 @@ void ml_region_free(ml_region *r) {
   if (r == NULL)
     return;
   drop_image(r);
+  if (r->code != NULL)
+    munmap(r->code, CODE);
   munmap(r->base, r->size);
   ml_mem_free(r);
 }
@@ -576,6 +628,8 @@ ml_rc ml_region_freeze(ml_region *r) {
   }
   memcpy(image, r->base, n);
   mprotect(image, n, PROT_READ);   /* a fence: where it fails, still a copy */
+  if (r->code != NULL)
+    mprotect(r->code, CODE, PROT_READ);
   drop_image(r);
   r->image = image;
   r->image_size = n;

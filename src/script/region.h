@@ -50,6 +50,10 @@ void ml_region_lift(ml_region *r, bool lifted);   /* a new region is lifted */
 /* In the shape of lua_Alloc; ud is the region. */
 void *ml_region_alloc(void *ud, void *p, size_t osize, size_t nsize);
 
+/* While on, bytecode is being loaded, nothing else done: its arrays are kept
+** apart, for as long as the region is there.  Not after the freeze. */
+void ml_region_code(ml_region *r, bool on);
+
 size_t ml_region_used(const ml_region *r);   /* bytes handed out, rounded */
 size_t ml_region_extent(const ml_region *r); /* bytes a copy would take */
 
