@@ -37,7 +37,7 @@
 #include "base/text.h"
 
 #define KIT_START INT64_C(1772323200000)     /* 2026-03-01T00:00:00Z */
-enum { KIT_TURNS = 20000, KIT_ASKS = 64 };
+enum { KIT_TURNS = 20000, KIT_ASKS = 512 };
 
 /* The workflow of all tests: a form, a poll and a webhook start it; "get" runs,
 ** two tasks follow side by side with a branch, "put" ends it. */

@@ -30,6 +30,8 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_workflow, &ml_routes_setting, &ml_routes_people,
     &ml_routes_token, &ml_routes_hook, &ml_routes_partner, &ml_routes_comment,
     &ml_routes_ops, &ml_routes_backup};
+    &ml_routes_token, &ml_routes_hook,
+    &ml_routes_ops, &ml_routes_backup, &ml_routes_bulk};
 
   *out = all;
   return sizeof all / sizeof *all;
@@ -102,6 +104,8 @@ ml_rc ml_api_new(const ml_api_conf *conf, ml_api **out, ml_err *e) {
   if (rc != ML_OK)
     goto fail;
   ml_server_on_refuse(a->server, refused_before, a);
+  ml_run_bulk_reader(a->conf.run, ml_api_entry, a);
+  ml_run_bulk_look(a->conf.run);
   *out = a;
   return ML_OK;
 fail:

@@ -70,6 +70,8 @@ extern const ml_routes ml_routes_process, ml_routes_history, ml_routes_task,
     ml_routes_people, ml_routes_token, ml_routes_workflow, ml_routes_setting,
     ml_routes_hook, ml_routes_ops, ml_routes_backup, ml_routes_partner,
     ml_routes_comment;
+    ml_routes_hook, ml_routes_ops, ml_routes_backup,
+    ml_routes_bulk;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */
@@ -254,6 +256,10 @@ bool ml_auth_scope_is(ml_str word);
 ml_rc ml_auth_make(ml_rand *rand, ml_arena *a, ml_str user, ml_str scopes,
                    int64_t now_ms, int64_t expires_ms, ml_row_token *row,
                    ml_str *shown);
+
+/* api_bulk.c: what an entry of a job asks (an ml_run_entry_fn) */
+ml_rc ml_api_entry(void *arg, ml_input *in, const ml_flow *f, int kind,
+                   const ml_json *body, ml_err *e);
 
 /* openapi.c */
 ml_rc ml_openapi_write(ml_buf *out, const ml_shapes *shapes,

@@ -355,6 +355,8 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
                         pr->p->created_ms, pr->n);
   for (size_t i = 0; i < l->replay_count; i++)
     ml_batch_replay(b, &l->replays[i]);
+  for (const ml_input *in = l->answers; in != NULL; in = in->next)
+    bulk_put(b, in, pr->n);
   for (size_t i = 0; i < l->key_count; i++) {
     keyed *k = &l->keys[i];
 

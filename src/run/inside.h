@@ -222,6 +222,12 @@ struct ml_run {
   int64_t looked_ms;             /* wall clock of the last pass */
   int64_t pause_ms;              /* after a failed batch: no pass before */
   ml_run_stats stats;
+  struct {                       /* bulk.c */
+    ml_run_entry_fn *read;
+    void *arg;
+    bool busy, again;            /* a piece is under way; look again after it */
+    ml_loop_timer *timer;
+  } bulk;
   /* search.c */
   bool searching, search_again;  /* a step is under way; look again after it */
   ml_loop_timer *search_timer;
@@ -392,9 +398,11 @@ void triggers_nudge(ml_run *r, ml_str workflow);
 void triggers_free(ml_run *r);
 ml_rc triggers_load(ml_run *r, ml_read *rd);
 
+/* bulk.c: the end of a job's entry, with what it did to process n */
+void bulk_put(ml_batch *b, const ml_input *in, int64_t n);
+
 /* search.c: keep what the workflows in force search for */
 void search_look(ml_run *r);
-void search_late(void *run);
 
 int64_t now_wall(const ml_run *r);
 int64_t now_mono(const ml_run *r);

@@ -100,6 +100,7 @@ void ml_run_free(ml_run *r) {
   ml_loop_timer_free(r->hold);
   ml_loop_timer_free(r->drain_timer);
   ml_loop_timer_free(r->search_timer);
+  ml_loop_timer_free(r->bulk.timer);
   ml_mem_free(r);
 }
 
@@ -185,6 +186,7 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
     due_look(r);
     outbox_kick(r);
     search_look(r);
+    ml_run_bulk_look(r);
   }
   begin_end(b, &e);
 }

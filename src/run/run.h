@@ -157,6 +157,9 @@ struct ml_input {
   void (*done)(void *arg, ml_rc rc, const ml_err *e, int status,
                const ml_buf *out, bool replayed);
   void *arg;
+  int64_t job;                   /* entry of a job: its end is written with what
+                                    it does; 0 none */
+  uint32_t job_entry;
   /* the run's */
   struct ml_input *next;
   ml_run *run;
@@ -183,6 +186,16 @@ void ml_run_rest_cancel(ml_run *r, int64_t n, void *arg);
 ** ML_EXISTS when it was taken already. */
 void ml_run_replay(ml_run *r, const ml_replay *what, ml_run_done_fn *done,
                    void *arg);
+
+/* ---- jobs of many entries (store/bulk.h) ---- */
+
+/* What an entry's body asks, as the event of `in` (kind: ml_jobk); texts
+** borrowed from the body, which lives as long as the input.  Set before
+** ml_run_begin(), or entries wait. */
+typedef ml_rc ml_run_entry_fn(void *arg, ml_input *in, const ml_flow *f,
+                              int kind, const ml_json *body, ml_err *e);
+void ml_run_bulk_reader(ml_run *r, ml_run_entry_fn *fn, void *arg);
+void ml_run_bulk_look(ml_run *r);        /* a job has been written */
 
 /* ---- reads: the store's reader, with a snapshot after every reported commit */
 ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done, void *arg);

@@ -99,6 +99,10 @@ static bool unfinished(const step *s) {
   return false;
 }
 
+static void search_late(void *run) {
+  search_look(run);
+}
+
 static void written(void *arg, ml_rc rc, const ml_err *e) {
   step *s = arg;
   ml_run *r = s->r;
@@ -110,7 +114,9 @@ static void written(void *arg, ml_rc rc, const ml_err *e) {
     return;
   if (rc == ML_OK)
     search_look(r);
-  else
+  else if (r->search_timer != NULL ||
+           (r->search_timer = ml_loop_timer_new(r->conf.loop, search_late, r)) !=
+               NULL)
     ml_loop_timer_set(r->search_timer, SEARCH_PAUSE_MS);
 }
 
@@ -148,10 +154,6 @@ static void looked(void *arg) {
     r->search_again = false;
     search_look(r);
   }
-}
-
-void search_late(void *run) {
-  search_look(run);
 }
 
 void search_look(ml_run *r) {

@@ -243,6 +243,7 @@ const ml_migration ml_migrations[] = {
   {ml_schema_replay},            /* 4 */
   {ml_schema_search},            /* 5 */
   {ml_schema_partner},
+  {ml_schema_bulk},              /* 6 */
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

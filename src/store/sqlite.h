@@ -82,6 +82,9 @@ typedef enum ml_sql {
   SQL_SHARE_PUT, SQL_CONTACT_PUT, SQL_PARTNERS, SQL_PARTNER_TOLDS, SQL_SHARES,
   SQL_SHARE_FAR,
   SQL_CONTACT_EMAIL, SQL_CONTACT_PHONE, SQL_CONTACT_LAST, SQL_POST_OF,
+  /* jobs */
+  SQL_JOB_PUT, SQL_JOB_DONE, SQL_JOB_GET, SQL_JOB_OPEN, SQL_ENTRY_PUT,
+  SQL_ENTRY_END, SQL_ENTRIES, SQL_ENTRIES_OF, SQL_ENTRY_COUNT,
   SQL_COUNT
 } ml_sql;
 
@@ -149,6 +152,7 @@ extern const char ml_schema_unique[];
 extern const char ml_schema_replay[];
 extern const char ml_schema_search[];
 extern const char ml_schema_partner[];
+extern const char ml_schema_bulk[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -186,6 +190,7 @@ typedef enum ml_op {
   OP_UNIQUE_DROP, OP_REPLAY, OP_SEARCH_SET, OP_SEARCH_FILL,
   OP_COMMENT_EDIT, OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT,
   OP_COUNT
+  OP_JOB, OP_JOB_DONE, OP_ENTRY, OP_ENTRY_END, OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

@@ -400,6 +400,8 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_COMMENT_EDIT] = ml_apply_comment_edit,
   [OP_PARTNER] = ml_apply_partner,  [OP_PARTNER_TOLD] = ml_apply_partner_told,
   [OP_SHARE] = ml_apply_share,      [OP_CONTACT] = ml_apply_contact,
+  [OP_JOB] = ml_apply_job,          [OP_JOB_DONE] = ml_apply_job_done,
+  [OP_ENTRY] = ml_apply_entry,      [OP_ENTRY_END] = ml_apply_entry_end,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

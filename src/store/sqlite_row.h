@@ -67,5 +67,9 @@ ml_rc ml_apply_partner(ml_feed *r);
 ml_rc ml_apply_partner_told(ml_feed *r);
 ml_rc ml_apply_share(ml_feed *r);
 ml_rc ml_apply_contact(ml_feed *r);
+ml_rc ml_apply_job(ml_feed *r);
+ml_rc ml_apply_job_done(ml_feed *r);
+ml_rc ml_apply_entry(ml_feed *r);
+ml_rc ml_apply_entry_end(ml_feed *r);
 
 #endif

@@ -437,6 +437,35 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_POST_OF] = {
     "SELECT count(*), min(at_ms) FROM outbox INDEXED BY outbox_queue"
     " WHERE aside IS NULL AND queue >= ? AND queue < ?", NULL},
+
+  /* ---- jobs ---- */
+  [SQL_JOB_PUT] = {
+    "INSERT INTO job (no, kind, workflow, total, at_ms, done_ms, who, team)"
+    " VALUES (?,?,?,?,?,?,?,?)", NULL},
+  [SQL_JOB_DONE] = {
+    "UPDATE job SET done_ms = ? WHERE no = ? AND done_ms IS NULL", NULL},
+  [SQL_JOB_GET] = {
+    "SELECT no, kind, workflow, total, at_ms, done_ms, who, team FROM job"
+    " WHERE no = ?", NULL},
+  [SQL_JOB_OPEN] = {
+    "SELECT no, kind, workflow, total, at_ms, done_ms, who, team FROM job"
+    " INDEXED BY job_open WHERE done_ms IS NULL AND no > 0 ORDER BY no LIMIT 1",
+    NULL},
+  [SQL_ENTRY_PUT] = {
+    "INSERT INTO job_entry (job, no, status, body) VALUES (?,?,0,?)", NULL},
+  [SQL_ENTRY_END] = {
+    "UPDATE job_entry SET status = ?, n = ?, why = ?"
+    " WHERE job = ? AND no = ? AND status = 0", NULL},
+  [SQL_ENTRIES] = {
+    "SELECT job, no, status, n, body, why FROM job_entry"
+    " WHERE job = ? AND no > ? ORDER BY no LIMIT ?", NULL},
+  [SQL_ENTRIES_OF] = {
+    "SELECT job, no, status, n, body, why FROM job_entry"
+    " INDEXED BY job_entry_status WHERE job = ? AND status = ? AND no > ?"
+    " ORDER BY no LIMIT ?", NULL},
+  [SQL_ENTRY_COUNT] = {
+    "SELECT count(*) FROM job_entry INDEXED BY job_entry_status"
+    " WHERE job = ? AND status = ?", NULL},
 };
 
 /* ---- connections ---- */

@@ -1,0 +1,418 @@
+/*
+** api_bulk.c - P3.10: many updates or creates as one job, its progress, its
+** entries.
+**
+** Only the outside of an entry is looked at here (an object each, not too many):
+** what is wrong inside one is that entry's INVALID, and stops no other.
+*/
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api_call.h"
+#include "base/text.h"
+#include "store/bulk.h"
+
+enum { BULK_ENTRIES_MAX = 10000 };
+
+typedef struct bulk {
+  ml_row_job job;
+  const ml_json *entries;
+  ml_str *bodies;
+} bulk;
+
+/* ---- answers ---- */
+
+static void put_no(ml_call *c, const char *key, int64_t no) {
+  char text[24];
+
+  snprintf(text, sizeof text, "%lld", (long long)no);
+  ml_jw_kstrz(&c->w, key, text);
+}
+
+static void put_counts(ml_call *c, const int64_t counts[ML_ENTRY_STATUSES]) {
+  ml_jw_key(&c->w, "counts");
+  ml_jw_obj(&c->w);
+  for (int i = 0; i < ML_ENTRY_STATUSES; i++)
+    ml_jw_kint(&c->w, ml_entrys_name((ml_entrys)i), counts[i]);
+  ml_jw_end(&c->w);
+}
+
+static void put_job(ml_call *c, const ml_row_job *j,
+                    const int64_t counts[ML_ENTRY_STATUSES]) {
+  const ml_workflow *wf = ml_run_workflow_no(c->run, j->workflow);
+
+  ml_jw_obj(&c->w);
+  put_no(c, "id", j->no);
+  ml_jw_kstrz(&c->w, "kind", j->kind == ML_JOB_UPDATE ? "update" : "create");
+  ml_jw_kstr(&c->w, "procedure", wf != NULL ? wf->name : ML_NOSTR);
+  ml_jw_kstrz(&c->w, "completionStatus",
+              j->done_ms != 0 ? "COMPLETED" : "IN_PROGRESS");
+  ml_jw_kint(&c->w, "total", j->total);
+  put_counts(c, counts);
+  ml_jw_kint(&c->w, "createdAt", j->at_ms);
+  ml_jw_key(&c->w, "completedAt");
+  if (j->done_ms != 0)
+    ml_jw_int(&c->w, j->done_ms);
+  else
+    ml_jw_null(&c->w);
+  ml_jw_kstr(&c->w, "createdBy", j->who);
+  ml_jw_end(&c->w);
+}
+
+static void begin_data(ml_call *c) {
+  ml_buf_reset(&c->out);
+  ml_jw_init(&c->w, &c->out);
+  ml_jw_obj(&c->w);
+  ml_jw_key(&c->w, "_data");
+}
+
+static void end_data(ml_call *c, int status) {
+  ml_jw_key(&c->w, "_errors");
+  ml_jw_arr(&c->w);
+  ml_jw_end(&c->w);
+  ml_jw_end(&c->w);
+  ml_call_send(c, status);
+}
+
+static void no_meta(ml_call *c) {
+  ml_jw_key(&c->w, "_meta");
+  ml_jw_obj(&c->w);
+  ml_jw_end(&c->w);
+}
+
+/* ---- a new job ---- */
+
+static void fill_job(ml_call *c, ml_batch *b) {
+  const bulk *k = c->state;
+
+  ml_batch_job(b, &k->job);
+  for (uint32_t i = 0; i < k->job.total; i++) {
+    ml_row_entry row = {.job = k->job.no, .no = i + 1, .body = k->bodies[i]};
+
+    ml_batch_entry(b, &row);
+  }
+}
+
+static void send_new(ml_call *c) {
+  const bulk *k = c->state;
+  int64_t counts[ML_ENTRY_STATUSES] = {k->job.total};
+
+  ml_run_bulk_look(c->run);
+  begin_data(c);
+  put_job(c, &k->job, counts);
+  no_meta(c);
+  end_data(c, 202);
+}
+
+/* Each entry as a text of its own. */
+static bool keep_bodies(ml_call *c, bulk *k) {
+  ml_buf one = {0};
+  bool ok = true;
+
+  k->bodies = ml_arena_alloc(&c->arena,
+                             (k->entries->count + 1) * sizeof *k->bodies);
+  for (uint32_t i = 0; ok && k->bodies != NULL && i < k->entries->count; i++) {
+    char *text;
+
+    ml_buf_reset(&one);
+    ml_json_print(&one, &k->entries->arr[i]);
+    text = one.bad ? NULL : ml_arena_dup(&c->arena, one.p, one.len);
+    k->bodies[i] = (ml_str){text, one.len};
+    ok = text != NULL;
+  }
+  ml_buf_free(&one);
+  return ok && k->bodies != NULL;
+}
+
+static const ml_workflow *procedure(ml_call *c) {
+  const ml_workflow *wf = ml_run_workflow(c->run, c->part[0]);
+
+  if (wf != NULL && wf->bundle != 0 && wf->flow != NULL)
+    return wf;
+  ml_call_problem(c, 404, NULL, NULL, NULL,
+                  "there is no procedure '%.100s' in force", c->part[0].p);
+  return NULL;
+}
+
+static void new_job(ml_call *c, ml_jobk kind) {
+  const ml_workflow *wf = procedure(c);
+  bulk *k = wf != NULL ? ml_call_alloc(c, sizeof *k) : NULL;
+  ml_acting who;
+
+  if (k == NULL || !ml_call_acting(c, &who))
+    return;
+  c->state = k;
+  k->entries = ml_json_get(c->body, "entries");
+  if (k->entries->count == 0 || k->entries->count > BULK_ENTRIES_MAX) {
+    ml_call_problem(c, 422, NULL, "/entries", NULL,
+                    "1 to %d entries are wanted, not %u", BULK_ENTRIES_MAX,
+                    k->entries->count);
+    return;
+  }
+  /* a number that grows, so that jobs are worked off in their order */
+  k->job = (ml_row_job){
+    .no = (ml_api_now(c->api) << 10)
+          | ml_rand_between(ml_api_conf_of(c->api)->rand, 0, 1023),
+    .kind = kind, .workflow = wf->no, .total = k->entries->count,
+    .at_ms = ml_api_now(c->api), .who = who.who};
+  if (!keep_bodies(c, k)) {
+    ml_call_refuse(c, ML_NOMEM, NULL);
+    return;
+  }
+  ml_call_write(c, fill_job, send_new);
+}
+
+static void bulk_update(ml_call *c) {
+  new_job(c, ML_JOB_UPDATE);
+}
+
+static void bulk_create(ml_call *c) {
+  new_job(c, ML_JOB_CREATE);
+}
+
+/* ---- looking ---- */
+
+typedef struct job_seen {
+  ml_row_job job;
+  int64_t no, counts[ML_ENTRY_STATUSES];
+  int status;
+  uint32_t after;
+  size_t limit;
+  ml_row_entry *rows;
+  ml_row_process *processes;     /* of the rows: their ids */
+  size_t count;
+} job_seen;
+
+static job_seen *job_of(ml_call *c) {
+  job_seen *s = ml_call_alloc(c, sizeof *s);
+
+  if (s == NULL)
+    return NULL;
+  c->state = s;
+  if (ml_text_int(c->part[0], &s->no) && s->no > 0)
+    return s;
+  ml_call_problem(c, 404, NULL, NULL, NULL, "there is no job with this id");
+  return NULL;
+}
+
+static ml_rc read_job(ml_call *c, ml_read *r) {
+  job_seen *s = c->state;
+  ml_rc rc = ml_read_job(r, &c->arena, s->no, &s->job);
+
+  if (rc == ML_NOT_FOUND)
+    return ml_err_set(&c->err, rc, NULL, "there is no job with this id");
+  return rc == ML_OK ? ml_read_entry_counts(r, s->no, s->counts) : rc;
+}
+
+static void send_job(ml_call *c) {
+  job_seen *s = c->state;
+
+  begin_data(c);
+  put_job(c, &s->job, s->counts);
+  no_meta(c);
+  end_data(c, 200);
+}
+
+static void get_job(ml_call *c) {
+  if (job_of(c) != NULL)
+    ml_call_read(c, read_job, send_job);
+}
+
+static ml_rc read_entries(ml_call *c, ml_read *r) {
+  job_seen *s = c->state;
+  ml_rc rc = read_job(c, r);
+
+  if (rc == ML_OK)
+    rc = ml_read_entries(r, &c->arena, s->no, s->status, s->after, s->limit + 1,
+                         &s->rows, &s->count);
+  if (rc == ML_OK) {
+    s->processes = ml_arena_zero(&c->arena,
+                                 (s->count + 1) * sizeof *s->processes);
+    rc = s->processes != NULL ? ML_OK : ML_NOMEM;
+  }
+  for (size_t i = 0; i < s->count && rc == ML_OK; i++)
+    if (s->rows[i].n != 0) {
+      rc = ml_read_process(r, &c->arena, s->rows[i].n, &s->processes[i]);
+      if (rc == ML_NOT_FOUND)
+        rc = ML_OK;
+    }
+  return rc;
+}
+
+static void put_entry(ml_call *c, const ml_row_entry *e,
+                      const ml_row_process *p) {
+  char id[ML_ID_MAX];
+
+  ml_jw_obj(&c->w);
+  ml_jw_kint(&c->w, "no", e->no);
+  ml_jw_kstrz(&c->w, "status", ml_entrys_name(e->status));
+  ml_id_text(id, p->id, 0);
+  ml_jw_kstr(&c->w, "process", p->n != 0 ? ml_str_of(id) : ML_NOSTR);
+  ml_jw_kstr(&c->w, "error", e->why);
+  ml_jw_key(&c->w, "entry");
+  ml_jw_raw(&c->w, e->body);
+  ml_jw_end(&c->w);
+}
+
+/* The cursor is the number of the last entry: entries never move. */
+static void send_entries(ml_call *c) {
+  job_seen *s = c->state;
+  bool more = s->count > s->limit;
+  size_t count = more ? s->limit : s->count;
+
+  begin_data(c);
+  ml_jw_arr(&c->w);
+  for (size_t i = 0; i < count; i++)
+    put_entry(c, &s->rows[i], &s->processes[i]);
+  ml_jw_end(&c->w);
+  ml_jw_key(&c->w, "_meta");
+  ml_jw_obj(&c->w);
+  ml_jw_kbool(&c->w, "hasMore", more);
+  if (more)
+    put_no(c, "cursor", s->rows[count - 1].no);
+  else
+    ml_jw_kstr(&c->w, "cursor", ML_NOSTR);
+  put_counts(c, s->counts);
+  ml_jw_end(&c->w);
+  end_data(c, 200);
+}
+
+static void get_entries(ml_call *c) {
+  job_seen *s = job_of(c);
+  ml_str cursor = ml_call_query(c, "cursor");
+  ml_entrys status;
+  int64_t after = 0;
+
+  if (s == NULL)
+    return;
+  s->status = ml_entrys_of(ml_call_query(c, "status"), &status) ? (int)status
+                                                                : -1;
+  s->limit = ml_call_limit(c);
+  if (cursor.p != NULL && (!ml_text_int(cursor, &after) || after < 0
+                           || after > UINT32_MAX)) {
+    ml_call_problem(c, 400, NULL, NULL, NULL,
+                    "cursor: take it from \"_meta\" of the page before");
+    return;
+  }
+  s->after = (uint32_t)after;
+  ml_call_read(c, read_entries, send_entries);
+}
+
+/* ---- what an entry asks ---- */
+
+static bool is_known(ml_str key, ml_jobk kind) {
+  static const char *const keys[] = {"data", "subject", "state", "status",
+                                     "assignedTo", "nextActionAt"};
+
+  if (kind == ML_JOB_UPDATE && ml_str_is(key, "id"))
+    return true;
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    if (ml_str_is(key, keys[i]))
+      return kind == ML_JOB_UPDATE || i < 2;
+  return false;
+}
+
+static ml_rc one_text(const ml_json *body, const char *key, ml_str *out,
+                      ml_err *e) {
+  const ml_json *v = ml_json_get(body, key);
+  char at[40];
+
+  if (v == NULL)
+    return ML_OK;
+  snprintf(at, sizeof at, "/%s", key);
+  if (v->type != ML_JSTR && v->type != ML_JNULL)
+    return ml_err_set(e, ML_INVALID, at, "a text or null is wanted, not %s",
+                      ml_json_type_name(v->type));
+  *out = v->type == ML_JSTR ? v->s : ML_STR("");
+  return ML_OK;
+}
+
+static ml_rc one_moment(const ml_json *body, ml_event *ev, ml_err *e) {
+  const ml_json *v = ml_json_get(body, "nextActionAt");
+
+  if (v == NULL)
+    return ML_OK;
+  ev->has_next_action = true;
+  if (v->type == ML_JNULL)
+    return ML_OK;
+  if (v->type == ML_JINT && v->i >= 0) {
+    ev->next_action_ms = v->i;
+    return ML_OK;
+  }
+  if (v->type == ML_JSTR &&
+      ml_text_moment(v->s, &ev->next_action_ms, NULL) == ML_OK)
+    return ML_OK;
+  return ml_err_set(e, ML_INVALID, "/nextActionAt", "milliseconds since 1970, a "
+                    "moment with a zone or null is wanted");
+}
+
+ml_rc ml_api_entry(void *arg, ml_input *in, const ml_flow *f, int kind,
+                   const ml_json *body, ml_err *e) {
+  const ml_json *data = ml_json_get(body, "data");
+  ml_str status = ML_NOSTR;
+  ml_rc rc;
+
+  (void)arg;
+  (void)f;
+  if (body->type != ML_JOBJ)
+    return ml_err_set(e, ML_INVALID, "", "an object is wanted, not %s",
+                      ml_json_type_name(body->type));
+  for (uint32_t i = 0; i < body->count; i++)
+    if (!is_known(body->obj[i].key, (ml_jobk)kind))
+      return ml_err_set(e, ML_INVALID, "", "an entry has no member '%.*s'; it may "
+                        "have data, subject%s",
+                        (int)(body->obj[i].key.n < 60 ? body->obj[i].key.n : 60),
+                        body->obj[i].key.p,
+                        kind == ML_JOB_UPDATE ? ", state, status, assignedTo, "
+                        "nextActionAt" : "");
+  if (data != NULL && data->type != ML_JOBJ)
+    return ml_err_set(e, ML_INVALID, "/data", "an object is wanted, not %s",
+                      ml_json_type_name(data->type));
+  in->ev.data = data;
+  rc = one_text(body, "subject", &in->ev.subject, e);
+  if (rc == ML_OK)
+    rc = one_text(body, "state", &in->ev.state, e);
+  if (rc == ML_OK)
+    rc = one_text(body, "assignedTo", &in->ev.assign, e);
+  if (rc == ML_OK)
+    rc = one_text(body, "status", &status, e);
+  if (rc == ML_OK && status.p != NULL) {
+    if (!ml_status_of(status, &in->ev.status))
+      return ml_err_set(e, ML_INVALID, "/status",
+                        "OPEN, COMPLETED or CANCELLED is wanted");
+    in->ev.has_status = true;
+  }
+  return rc == ML_OK ? one_moment(body, &in->ev, e) : rc;
+}
+
+/* ---- the table ---- */
+
+static const ml_route rows[] = {
+  {"PATCH", "/v1/ext/procedure/{procedure}/process", ML_SCOPE_OPERATE,
+   ML_ROUTE_REPEAT, bulk_update, "as", "Bulk", "202 JobAnswer", "bulkUpdate",
+   "Update many processes, each by its id, as a job in the background"},
+  {"POST", "/v1/ext/procedure/{procedure}/process/bulk-create",
+   ML_SCOPE_OPERATE, ML_ROUTE_REPEAT, bulk_create, "as", "Bulk",
+   "202 JobAnswer", "bulkCreate",
+   "Create many processes as a job in the background"},
+  {"GET", "/v1/ext/job/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, get_job,
+   NULL, NULL, "200 JobAnswer", "getJob", "How far a job is"},
+  {"GET", "/v1/ext/job/{id}/entries", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
+   get_entries, "status=NOT_STARTED|SUCCESS|INVALID|ERROR limit cursor", NULL,
+   "200 JobEntries", "listJobEntries",
+   "The entries of a job, in their order, each with what became of it"}};
+
+static const char shapes[] =
+  "Bulk { entries:[obj] \"1 to 10,000; an update: { id, data?, subject?, state?,"
+  " status?, assignedTo?, nextActionAt? }; a create: { data?, subject? }\" }"
+  "JobCounts { NOT_STARTED:int, SUCCESS:int, INVALID:int, ERROR:int }"
+  "Job { id:str, kind:update|create, procedure:str?,"
+  " completionStatus:IN_PROGRESS|COMPLETED, total:int, counts:JobCounts,"
+  " createdAt:int, completedAt:int?, createdBy:str? }"
+  "JobAnswer { _data:Job, _meta:obj, _errors:[obj] }"
+  "JobEntry { no:int, status:NOT_STARTED|SUCCESS|INVALID|ERROR, process:str?,"
+  " error:str?, entry:obj }"
+  "JobPage { hasMore:bool, cursor:str?, counts:JobCounts }"
+  "JobEntries { _data:[JobEntry], _meta:JobPage, _errors:[obj] }";
+
+const ml_routes ml_routes_bulk = {rows, sizeof rows / sizeof *rows, shapes};

@@ -1,0 +1,27 @@
+/* schema_bulk.c - schema version 6: jobs of many entries. */
+#include "store/sqlite.h"
+
+const char ml_schema_bulk[] =
+"-- A job, and what it was asked entry by entry.\n"
+"CREATE TABLE job (\n"
+"  no        INTEGER PRIMARY KEY,\n"
+"  kind      INTEGER NOT NULL,     -- ml_jobk\n"
+"  workflow  INTEGER NOT NULL,     -- workflow.no\n"
+"  total     INTEGER NOT NULL,\n"
+"  at_ms     INTEGER NOT NULL,\n"
+"  done_ms   INTEGER,              -- NULL: entries are not started\n"
+"  who       TEXT,\n"
+"  team      TEXT\n"
+") STRICT;\n"
+"CREATE INDEX job_open ON job (no) WHERE done_ms IS NULL;\n"
+"CREATE TABLE job_entry (\n"
+"  job       INTEGER NOT NULL,\n"
+"  no        INTEGER NOT NULL,     -- 1, 2, ... in it\n"
+"  status    INTEGER NOT NULL,     -- ml_entrys\n"
+"  n         INTEGER,              -- process it changed or made\n"
+"  body      TEXT NOT NULL,        -- JSON\n"
+"  why       TEXT,\n"
+"  PRIMARY KEY (job, no)\n"
+") STRICT, WITHOUT ROWID;\n"
+"-- Those of one status, and how many; the next to be started.\n"
+"CREATE INDEX job_entry_status ON job_entry (job, status);\n";
