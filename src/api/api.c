@@ -26,12 +26,20 @@ struct ml_api {
 
 size_t ml_api_routes(const ml_routes *const **out) {
   static const ml_routes *const all[] = {
-    &ml_routes_process, &ml_routes_history, &ml_routes_task,
-    &ml_routes_workflow, &ml_routes_setting, &ml_routes_people,
-    &ml_routes_token, &ml_routes_hook, &ml_routes_partner, &ml_routes_comment,
-    &ml_routes_ops, &ml_routes_backup};
-    &ml_routes_token, &ml_routes_hook,
-    &ml_routes_ops, &ml_routes_backup, &ml_routes_bulk};
+    &ml_routes_process,
+    &ml_routes_history,
+    &ml_routes_task,
+    &ml_routes_workflow,
+    &ml_routes_setting,
+    &ml_routes_people,
+    &ml_routes_token,
+    &ml_routes_hook,
+    &ml_routes_partner,
+    &ml_routes_comment,
+    &ml_routes_ops,
+    &ml_routes_backup,
+    &ml_routes_bulk,
+  };
 
   *out = all;
   return sizeof all / sizeof *all;

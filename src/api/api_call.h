@@ -66,12 +66,19 @@ typedef struct ml_routes {    /* the rows of one file, and their shapes */
   const char *shapes;
 } ml_routes;
 
-extern const ml_routes ml_routes_process, ml_routes_history, ml_routes_task,
-    ml_routes_people, ml_routes_token, ml_routes_workflow, ml_routes_setting,
-    ml_routes_hook, ml_routes_ops, ml_routes_backup, ml_routes_partner,
-    ml_routes_comment;
-    ml_routes_hook, ml_routes_ops, ml_routes_backup,
-    ml_routes_bulk;
+extern const ml_routes ml_routes_process;
+extern const ml_routes ml_routes_history;
+extern const ml_routes ml_routes_task;
+extern const ml_routes ml_routes_people;
+extern const ml_routes ml_routes_token;
+extern const ml_routes ml_routes_workflow;
+extern const ml_routes ml_routes_setting;
+extern const ml_routes ml_routes_hook;
+extern const ml_routes ml_routes_ops;
+extern const ml_routes ml_routes_backup;
+extern const ml_routes ml_routes_partner;
+extern const ml_routes ml_routes_comment;
+extern const ml_routes ml_routes_bulk;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */
