@@ -24,6 +24,9 @@
 --   w:post("orders", body)            to a webhook: the same; a table goes as JSON
 --   w:post("paid", body, { sign = true })   signed as `verify` asks; id = "m1" and
 --                                     at = ms say which message, and when
+--   w:partner "acme"                  a link; what goes there is faked as HTTP, POST
+--                                     to /partners/acme; w:hear("acme", { type = ... })
+--                                     comes from there: { status, process, refused }
 --   w:polls(true)                     from now on polls run when they are due
 --   p.status p.run p.state p.data p.subject p.message p.phase p.id ...
 --   p:tasks()  p:tasks "all"  p:tasks "1-2"     p:activity "x1"  p:activities()

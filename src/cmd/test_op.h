@@ -79,4 +79,7 @@ ml_op_fn ml_op_poll, ml_op_polls, ml_op_post;
 ml_op_fn ml_op_look, ml_op_tasks_of, ml_op_history, ml_op_activity,
     ml_op_activities, ml_op_comments, ml_op_calls_of, ml_op_logs;
 
+/* test_partner.c */
+ml_op_fn ml_op_partner, ml_op_hear;
+
 #endif

@@ -288,6 +288,7 @@ static const struct { const char *name; ml_op_fn *fn; } ops[] = {
   {"set", ml_op_set}, {"read", ml_op_look}, {"activity", ml_op_activity},
   {"activities", ml_op_activities}, {"history", ml_op_history},
   {"logs", ml_op_logs}, {"comments", ml_op_comments},
+  {"partner", ml_op_partner}, {"hear", ml_op_hear},
 };
 
 static ml_rc no_such_op(ml_op *o, ml_str name) {

@@ -58,8 +58,12 @@ static void fill_people(void *arg, ml_batch *b) {
   const joining *j = arg;
 
   for (uint32_t i = 0; i < j->people->count; i++) {
-    ml_row_user user = {j->people->arr[i].s, j->people->arr[i].s, ML_NOSTR,
-                        true};
+    char *email = ml_arena_printf(j->came.w != NULL ? &j->came.w->arena : NULL,
+                                  "%.*s@people.example",
+                                  (int)j->people->arr[i].s.n,
+                                  j->people->arr[i].s.p);
+    ml_row_user user = {j->people->arr[i].s, j->people->arr[i].s,
+                        email != NULL ? ml_str_of(email) : ML_NOSTR, true};
     ml_row_member member = {j->lane, j->people->arr[i].s};
 
     ml_batch_user(b, &user);

@@ -56,6 +56,13 @@ void ml_partner_rotate(ml_run *r, ml_str name, ml_str who, ml_partner_fn *fn,
 void ml_partner_revoke(ml_run *r, ml_str name, ml_str who, ml_partner_fn *fn,
                        void *arg);
 
+/* An active link whose secret the caller knows: for the tests of workflows, which
+** play the other side. */
+enum { ML_PARTNER_SECRET = 32 };
+void ml_partner_pretend(ml_run *r, ml_str name, ml_str link, ml_str url,
+                        const uint8_t secret[ML_PARTNER_SECRET],
+                        ml_partner_fn *fn, void *arg);
+
 /* ---- what comes in ---- */
 
 /* A request to /partners/LINK as it came; header values or none. */

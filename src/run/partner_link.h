@@ -8,7 +8,7 @@
 #include "base/sign.h"
 #include "run/partner.h"
 
-enum { LINK_SECRET = 32 };       /* bytes */
+enum { LINK_SECRET = ML_PARTNER_SECRET };
 #define LINK_CODE "moonlane1."   /* before the rest of an invitation's code */
 
 const ml_row_partner *link_named(const ml_run *r, ml_str link);
