@@ -57,6 +57,9 @@ test:
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
 	@BUILD=$(BUILD) contrib/demo
+demo-partners: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane
+	@BUILD=$(BUILD) contrib/demo-partners
 $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
@@ -86,5 +89,5 @@ fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all setup test demo bench check-crash check-sandbox check-http check-planted sim fuzz clean
+.PHONY: all setup test demo demo-partners bench check-crash check-sandbox check-http check-planted sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

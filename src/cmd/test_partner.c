@@ -44,7 +44,7 @@ typedef struct heard {
   ml_came came;                  /* first: ml_world_done() takes it */
   ml_arena *a;
   int status;
-  char text[400];
+  char text[500];
   ml_json *answer;
 } heard;
 
