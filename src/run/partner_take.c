@@ -554,6 +554,22 @@ static void contact_work(void *arg, ml_read *rd) {
     t->rc = ml_read_contact_last(rd, &t->contact_last);
 }
 
+/* The order was taken before, under another key or this one: it is there. */
+static void ordered_before(void *arg, ml_rc rc, const ml_err *e) {
+  taken *t = arg;
+  char id[ML_ID_MAX], answer[ML_ID_MAX + 20];
+
+  if (rc == ML_EXISTS) {
+    refuse(t, ML_REFUSED, "", "this request was taken before");
+  } else if (rc != ML_OK) {
+    took_end(t, rc, e, 0, ML_NOSTR);
+  } else {
+    ml_id_text(id, t->here.id, 0);
+    snprintf(answer, sizeof answer, "{\"process\":\"%s\"}", id);
+    took_end(t, ML_OK, NULL, 200, ml_str_of(answer));
+  }
+}
+
 static void contact_done(void *arg) {
   taken *t = arg;
   ml_run *r = t->r;
@@ -562,12 +578,8 @@ static void contact_done(void *arg) {
     refuse(t, t->rc, "", "contacts cannot be read");
     return;
   }
-  if (t->here.n != 0) {                     /* ordered twice: it is there */
-    char id[ML_ID_MAX], answer[ML_ID_MAX + 20];
-
-    ml_id_text(id, t->here.id, 0);
-    snprintf(answer, sizeof answer, "{\"process\":\"%s\"}", id);
-    took_end(t, ML_OK, NULL, 200, ml_str_of(answer));
+  if (t->here.n != 0) {                     /* it makes nothing: its mark alone */
+    ml_run_replay(r, &t->replay, ordered_before, t);
     return;
   }
   if (t->contact.no == 0) {                 /* a new one, or one being made */
