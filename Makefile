@@ -52,7 +52,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 
 test:
 	@contrib/setup test
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -63,7 +63,7 @@ demo-partners: setup
 $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $^ $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -DFLAGS='"$(CFLAGS)"' -o $@ $^ $(LDLIBS)
 bench: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/bench
 	@$(BUILD)/bench --build $(BUILD)

@@ -2,6 +2,7 @@
 ** cost.c - the work of a four-step workflow by parts, to be counted.
 **
 **   build/cost engine|json|encode|run|worker [TIMES]
+**   build/cost compiler
 **
 ** Clocks say little on a machine that is shared; instructions are the same
 ** each time.  `valgrind --tool=callgrind --toggle-collect=measured build/cost
@@ -26,6 +27,13 @@
 #include "run/run.h"
 #include "script/frame.h"
 #include "script/worker.h"
+
+/* Who counts are for: another compiler, other flags make others. */
+#ifdef __clang__
+#define COMPILER "clang " __VERSION__ " " FLAGS
+#else
+#define COMPILER "gcc " __VERSION__ " " FLAGS
+#endif
 
 enum { STEPS = 4, SOURCES = 32 };
 #define FLOW "tests/bench/flows/four/workflow.lua"
@@ -361,6 +369,10 @@ int main(int argc, char **argv) {
   for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++)
     if (strcmp(argv[1], parts[i].name) == 0)
       part = parts[i].part;
+  if (argc == 2 && strcmp(argv[1], "compiler") == 0) {
+    puts(COMPILER);
+    return 0;
+  }
   if (part == NULL || times < 1) {
     fprintf(stderr, "usage: cost engine|json|encode|run|worker [TIMES]\n");
     return 2;
