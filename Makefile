@@ -67,6 +67,9 @@ $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
 bench: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/bench
 	@$(BUILD)/bench --build $(BUILD)
+	@cp $(BUILD)/bench.json contrib/bench/$$(date -u +%F).json
+	@contrib/bench/table contrib/bench/$$(date -u +%F).json > $(BUILD)/bench.md
+	@echo "$(BUILD)/bench.md: the table for README"
 
 # Longer than `make test`: the disk stopped at every operation, seeds, hostile
 # scripts and requests, fuzzing.

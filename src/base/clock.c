@@ -10,6 +10,13 @@ static int64_t read_ms(clockid_t id) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t ml_clock_us(void) {
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static int64_t system_wall(ml_clock *c) {
   (void)c;
   return read_ms(CLOCK_REALTIME);

@@ -17,6 +17,7 @@ typedef struct ml_clock {
 } ml_clock;
 
 ml_clock *ml_clock_system(void);   /* the real ones; static */
+int64_t ml_clock_us(void);         /* the real mono in microseconds, to measure */
 
 typedef struct ml_clock_fake {
   ml_clock base;                   /* pass &fake.base */

@@ -14,6 +14,7 @@ const ml_opt ml_opts_serve[] = {
   {"key-file", "FILE", "the key of sealed settings (FILE.key)", 0},
   {"token-file", "FILE", "where the first token goes (FILE.token)", 0},
   {"insecure-scripts", NULL, "go on where the kernel has no jail", 0},
+  {"step-commits", NULL, "begin a step when the one before is on disk", 0},
   {NULL, NULL, NULL, 0}};
 
 int ml_cmd_serve(const ml_args *a) {

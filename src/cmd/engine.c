@@ -44,7 +44,8 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
   ml_run_conf rc = {
     .loop = g->loop, .store = g->store, .http = g->http, .script = g->script,
     .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
-    .allow_count = conf->allow_count, .stopped = stopped};
+    .allow_count = conf->allow_count, .step_commits = conf->step_commits,
+    .stopped = stopped};
   ml_rand *rand = ml_rand_system();
   uint8_t fresh[sizeof rc.secret_key];
   ml_rc result = ML_OK;

@@ -21,6 +21,7 @@ typedef struct ml_engine_conf {
   size_t allow_count;
   uint32_t workers;
   bool insecure;
+  bool step_commits;             /* nothing runs ahead of the disk */
 } ml_engine_conf;
 
 typedef struct ml_engine {

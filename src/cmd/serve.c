@@ -71,7 +71,8 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
   *ec = (ml_engine_conf){
     .db = s->conf->db, .key_file = s->conf->key_file, .allow = s->allow,
     .allow_count = s->allow_count, .workers = (uint32_t)workers,
-    .insecure = ml_args_flag(a, "insecure-scripts")};
+    .insecure = ml_args_flag(a, "insecure-scripts"),
+    .step_commits = ml_args_flag(a, "step-commits")};
   return rc;
 }
 

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "script/frame.h"
@@ -257,14 +257,6 @@ static void put_end(ml_slice *s, image *im, ml_box_class c, int n,
   r->log_count = s->log_n;
 }
 
-static int64_t now_us(void) {
-  struct timespec ts;
-
-  if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
-    return 0;
-  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 /* The function and its arguments; gives how many of those. */
 static int push_call(image *im, lua_State *co, const ml_ask *q,
                      ml_str line) {
@@ -288,7 +280,7 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_box_limits l = ml_worker_limits(w, q);
   ml_box_class c;
   ml_err e = {0};
-  int64_t from = now_us();
+  int64_t from = ml_clock_us();
   int n = 0, nargs;
 
   ml_box_restore(im->box);
@@ -301,9 +293,7 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   w->slice = NULL;
   put_end(s, im, c, n, r);
   r->units = ml_box_units(im->box);
-  r->used_us = l.counting ? 0 : now_us() - from;   /* counted: no clock in it */
-  if (r->used_us < 0)
-    r->used_us = 0;
+  r->used_us = l.counting ? 0 : ml_clock_us() - from;   /* counted: no clock in it */
 }
 
 /* An answer that would be no frame becomes one that says so. */
@@ -444,11 +434,11 @@ static bool next_ask(chain *c, const ml_ask *q) {
 
 static void run_on(ml_worker *w, image *im, const ml_ask *q, chain *c) {
   bool counting = ml_worker_limits(w, q).counting;
-  int64_t from = now_us();
+  int64_t from = ml_clock_us();
 
   while (c->n <= q->link_count &&
          leads_on(&c->slices[c->n - 1], &c->answers[c->n - 1]) &&
-         (counting || now_us() - from < RUN_ON_US) && next_ask(c, q)) {
+         (counting || ml_clock_us() - from < RUN_ON_US) && next_ask(c, q)) {
     ml_slice *s = &c->slices[c->n];
     ml_answer *r = &c->answers[c->n];
 

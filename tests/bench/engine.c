@@ -100,7 +100,8 @@ int64_t engine_start(engine *e, const char *name, bool again) {
   char program[256], log[300];
   const char *argv[] = {program, "serve", "tests/bench/flows", "--db", NULL,
                         "--listen", "127.0.0.1:0", "--allow", "127.0.0.1:*",
-                        "--allow", "[::1]:*", NULL};
+                        "--allow", "[::1]:*",
+                        e->by_step ? "--step-commits" : NULL, NULL};
   int64_t from = now_us();
 
   if (!again) {

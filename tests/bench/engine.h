@@ -16,6 +16,7 @@ typedef struct engine {
   uint16_t port;
   char dir[256], db[300], token[128];
   int out;                       /* its standard output */
+  bool by_step;                  /* serve --step-commits */
 } engine;
 
 void engine_place(const char *build);      /* where programs and stores are */

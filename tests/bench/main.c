@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
     a.parked = 100000;
     a.timers = 1000000;
     a.fired = 20000;
-    a.stored = 1000000;
+    a.stored = 10000000;
   }
   build = options(argc, argv, &a);
   others_share();

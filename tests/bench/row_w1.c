@@ -231,6 +231,26 @@ static void with_stored(engine *e, starts *s, way w, const amount *a) {
   }
 }
 
+/* ---- a commit of its own for each step ---- */
+
+static void by_step(const amount *a) {
+  engine e = {.by_step = true};
+  starts s = {.e = &e, .workflow = "four"};
+  cost c;
+  way w;
+
+  engine_start(&e, "w1step", false);
+  rate_of(&s, (way){64, true}, TRY_MS, &c);
+  w = best_way(&s);
+  for (int i = 0; i < a->repeat; i++) {
+    floor_sqlite();
+    row_put("w1.step.rate", rate_of(&s, w, a->ms, &c));
+    row_put("w1.step.syncs", c.syncs / (double)c.done);
+  }
+  read_back(&e, s.first);
+  engine_forget(&e);
+}
+
 void row_w1(const amount *a) {
   engine e = {0};
   starts s = {.e = &e, .workflow = "four"};
@@ -247,4 +267,5 @@ void row_w1(const amount *a) {
   if (a->stored > 0)
     with_stored(&e, &s, best, a);
   engine_forget(&e);
+  by_step(a);
 }

@@ -2,6 +2,7 @@
 #include "rows.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,6 +71,10 @@ static row rows[] = {
    .what = "  p99",
    .floor = "floor.sync", .goal = "r<=5"},
   {.id = "w1.one.syncs", .unit = "/wf", .what = "  syncs"},
+  {.id = "w1.step.rate", .unit = "wf/s",
+   .what = "W1, each step begun when the one before is on disk",
+   .floor = "floor.sqlite", .goal = "r>=0.25"},
+  {.id = "w1.step.syncs", .unit = "/wf", .what = "  syncs"},
   {.id = "w1.stored", .unit = "", .what = "W1 with processes stored: how many"},
   {.id = "w1.stored.rate", .unit = "wf/s",
    .what = "  rate",
@@ -244,9 +249,33 @@ static void line_of(const char *path, const char *name, char *out, size_t size) 
   ml_buf_free(&b);
 }
 
+/* The file system of the current folder: "ext4 on /dev/vda1". */
+static void disk(char *out, size_t size) {
+  char here[PATH_MAX], line[1024], dev[256], at[256], type[64];
+  size_t best = 0;
+  FILE *f = fopen("/proc/mounts", "re");
+
+  snprintf(out, size, "?");
+  while (f != NULL && getcwd(here, sizeof here) != NULL &&
+         fgets(line, sizeof line, f) != NULL) {
+    size_t n;
+
+    if (sscanf(line, "%255s %255s %63s", dev, at, type) != 3)
+      continue;
+    n = strlen(at);
+    if (strncmp(here, at, n) != 0 || n < best ||
+        (n > 1 && here[n] != '/' && here[n] != '\0'))
+      continue;
+    best = n;
+    snprintf(out, size, "%s on %s", type, dev);
+  }
+  if (f != NULL)
+    fclose(f);
+}
+
 static void put_machine(ml_jw *w) {
   struct utsname u;
-  char text[128];
+  char text[400];
 
   uname(&u);
   ml_jw_key(w, "machine");
@@ -256,6 +285,8 @@ static void put_machine(ml_jw *w) {
   ml_jw_kint(w, "cores", sysconf(_SC_NPROCESSORS_ONLN));
   line_of("/proc/meminfo", "MemTotal", text, sizeof text);
   ml_jw_kstrz(w, "memory", text);
+  disk(text, sizeof text);
+  ml_jw_kstrz(w, "disk", text);
   ml_jw_kstrz(w, "kernel", u.release);
   ml_jw_kstrz(w, "sqlite", sqlite3_libversion());
   ml_jw_end(w);
