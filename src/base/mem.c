@@ -1,6 +1,7 @@
 /* mem.c - allocation with a fault counter, and arenas. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -33,20 +34,68 @@ uint64_t ml_mem_count(void) {
   return atomic_load(&count);
 }
 
-void *ml_mem_alloc(size_t n) {
-  return fails() ? NULL : malloc(n > 0 ? n : 1);
+/*
+** What is kept for the next who asks, by each thread.  Not under a sanitizer: it
+** is to see each use after the end.
+*/
+#if defined(__SANITIZE_ADDRESS__)
+enum { SPARE_MAX = 0, PIECES_MAX = 0 };
+#else
+enum { SPARE_MAX = 64, PIECES_MAX = 32 };
+#endif
+
+/*
+** Pieces of a message's size: the system's allocator keeps those up to a
+** kilobyte at hand, but joins and cuts larger ones each time.  One of PIECE
+** bytes is known by what the system says it has room for.
+*/
+enum { PIECE_LEAST = 1024, PIECE = 2048 };
+
+static _Thread_local void *pieces[PIECES_MAX + 1];
+static _Thread_local unsigned piece_count;
+static _Thread_local size_t piece_room;
+
+static void *piece_new(void) {
+  void *p;
+
+  if (piece_count > 0)
+    return pieces[--piece_count];
+  p = malloc(PIECE);
+  if (p != NULL && piece_room == 0)
+    piece_room = malloc_usable_size(p);
+  return p;
 }
 
+void *ml_mem_alloc(size_t n) {
+  if (fails())
+    return NULL;
+  if (n > PIECE_LEAST && n <= PIECE)
+    return piece_new();
+  return malloc(n > 0 ? n : 1);
+}
+
+/* Small ones by hand: calloc does not look at what its thread has at hand. */
 void *ml_mem_zero(size_t n) {
-  return fails() ? NULL : calloc(1, n > 0 ? n : 1);
+  void *p;
+
+  if (n > PIECE)
+    return fails() ? NULL : calloc(1, n);
+  p = ml_mem_alloc(n);
+  return p != NULL ? memset(p, 0, n > 0 ? n : 1) : NULL;
 }
 
 void *ml_mem_realloc(void *p, size_t n) {
+  if (p == NULL)
+    return ml_mem_alloc(n);
   return fails() ? NULL : realloc(p, n > 0 ? n : 1);
 }
 
 void ml_mem_free(void *p) {
-  free(p);
+  if (p != NULL && piece_count < PIECES_MAX && piece_room != 0 &&
+      malloc_usable_size(p) == piece_room)
+    pieces[piece_count++] = p;
+  else
+    free(p);
 }
 
 char *ml_mem_dup(const void *p, size_t n) {
@@ -72,16 +121,7 @@ struct ml_arena_block {
   max_align_t data[];
 };
 
-/*
-** Most arenas end with their first block, so each thread keeps some of those.
-** Not under a sanitizer: it is to see each use after the end.
-*/
-#if defined(__SANITIZE_ADDRESS__)
-enum { SPARE_MAX = 0 };
-#else
-enum { SPARE_MAX = 64 };
-#endif
-
+/* Most arenas end with their first block, so each thread keeps some of those. */
 static _Thread_local struct ml_arena_block *spare;
 static _Thread_local unsigned spare_count;
 

@@ -7,10 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-static void system_bytes(ml_rand *r, void *out, size_t n) {
+static void from_kernel(void *out, size_t n) {
   char *p = out;
 
-  (void)r;
   while (n > 0) {
     ssize_t got = getrandom(p, n, 0);
 
@@ -23,6 +22,27 @@ static void system_bytes(ml_rand *r, void *out, size_t n) {
     p += got;
     n -= (size_t)got;
   }
+}
+
+/* Ids want eight bytes at a time, so a thread asks for some in advance; what
+** was given is wiped.  A secret is asked for by itself.  Nobody here forks once
+** there are threads: two processes never hold the same ones. */
+static void system_bytes(ml_rand *r, void *out, size_t n) {
+  static _Thread_local unsigned char some[256];
+  static _Thread_local size_t left;
+
+  (void)r;
+  if (n > sizeof(uint64_t)) {
+    from_kernel(out, n);
+    return;
+  }
+  if (left < n) {
+    from_kernel(some, sizeof some);
+    left = sizeof some;
+  }
+  left -= n;
+  memcpy(out, some + left, n);
+  memset(some + left, 0, n);
 }
 
 ml_rand *ml_rand_system(void) {

@@ -13,7 +13,7 @@
 #include "run/inside.h"
 
 void *list_room(void *list, size_t count, size_t *cap, size_t size) {
-  size_t bigger = *cap > 0 ? *cap * 2 : 4;
+  size_t bigger = *cap > 0 ? *cap * 2 : 16;
   void *p;
 
   if (count < *cap)
