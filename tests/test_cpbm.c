@@ -572,7 +572,7 @@ static void every_known_word(void **state) {
 
   (void)state;
   for (int tail = 0; tail < 2; tail++)
-    for (const char *const *p = ml_cpbm_types; *p != NULL; p++) {
+    for (const char *const *p = ml_transaction_types; *p != NULL; p++) {
       ml_buf b = {0};
 
       ml_buf_printf(&b, "<TransactionWorkflowMap><Match type='%s%s' workflow='w'>"

@@ -3,6 +3,9 @@
 --
 --   define(result, source)          the tree, plain data; `source` is the text
 --                                   of workflow.lua, for places
+--   define.rules(result, source)    the rules that a file of rules returned, as
+--                                   the list of src/model/ruleset.h
+--   define.transactions()           the types that were registered
 --   define.find(result, flow, path) the table at a path: flow from 0, path
 --                                   "4.1.2" (phases and entries in turn) or
 --                                   "start.2"; nil when there is none
@@ -12,6 +15,7 @@
 -- else stands (a function, a hole in a list), the tree has
 -- { ["$not_data"] = "a function" }.
 local host = require "moonlane.host"
+local registry = require "moonlane.registry"
 local scan = require "moonlane.scan"
 local find = require("moonlane.path").find
 
@@ -392,6 +396,48 @@ local function define(_, result, source)
     out[i] = type(t) == "table" and workflow(t, lines) or data(t)
   end
   return { api = 1, workflows = host.array(out) }
+end
+
+-- ---- rules ----
+
+local rule_keys = { "to", "at", "rule" }
+
+local function one_rule(v, i, at)
+  local out = { place = i, type = v[1] ~= nil and data(v[1]) or nil, at = at }
+  for _, k in ipairs(rule_keys) do
+    if v[k] ~= nil then out[k] = data(v[k]) end
+  end
+  out.when, out.data = code(v.when), code(v.data)
+  return rest(out, v, NONE, 2)
+end
+
+function M.rules(result, source)
+  if type(result) ~= "table" or result["@kind"] ~= "rules" then
+    error("rules.lua must return what ml.rules made: return ml.rules { ... }", 0)
+  end
+  local line = tonumber(result["@at"]:match "^rules%.lua:(%d+)$")
+  local n, names, strange = shape(result)
+  local node, out = nil, {}
+  if strange or #names > 0 then
+    error("rules.lua: ml.rules takes a list of rules and nothing else", 0)
+  end
+  if line then node = scan.list(scan.source(source), line) end
+  for i = 1, math.min(n, #result + HOLES) do
+    local v = result[i]
+    if type(v) ~= "table" or v == host.null then
+      out[#out + 1] = data(v)
+    elseif v["@kind"] ~= "transaction" then
+      local at = line and scan.item(node, i, nil)
+      out[#out + 1] = one_rule(v, i, at and "rules.lua:" .. at or result["@at"])
+    end
+  end
+  return host.array(out)
+end
+
+function M.transactions()
+  local out = {}
+  for i, t in ipairs(registry.list()) do out[i] = { type = data(t.type), at = t.at } end
+  return host.array(out)
 end
 
 function M.find(result, flow, path)

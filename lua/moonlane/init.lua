@@ -13,6 +13,7 @@
 --   host.null       the value that stands for JSON null
 --   host.array(t)   marks t as a list, so that {} stays []
 local host = require "moonlane.host"
+local registry = require "moonlane.registry"
 
 local ml = {
   api = 1,                          -- the interface this library is for
@@ -107,6 +108,16 @@ ml.partner_sync = host.placed(function(place, t, more)
   end
   t["@kind"], t["@at"] = "activity", place
   return t
+end)
+
+-- A type of transactions besides the built-in ones, in workflow.lua or in a
+-- file of rules: ml.transaction "orderPlaced"
+ml.transaction = host.placed(function(place, name, more)
+  if type(name) ~= "string" or more ~= nil then
+    error(place .. ": ml.transaction takes a type: ml.transaction \"orderPlaced\"", 0)
+  end
+  registry.add(name, place)
+  return { ["@kind"] = "transaction", ["@at"] = place, name }
 end)
 
 return ml

@@ -157,6 +157,13 @@ function M.constructor(ts, line, name)
   end
 end
 
+-- The first constructor from `line` on: a list of what is no text.
+function M.list(ts, line)
+  for i, t in ipairs(ts) do
+    if t.line >= line and is(t, "mark", "{") then return (constructor(ts, i)) end
+  end
+end
+
 -- The constructor that is the value of a key.
 function M.section(node, key)
   local it = node and node.keys[key]

@@ -46,8 +46,13 @@ end
 
 function M.define()
   local define = require "moonlane.define"    -- here: no attempt needs it
-  return host.encode(define(require "workflow", host.source "workflow.lua"),
-                     "the definition")
+  local tree, source = { api = 1, workflows = host.array() }, host.source "workflow.lua"
+  if source then tree = define(require "workflow", source) end
+  source = host.source "rules.lua"
+  if source then tree.rules = define.rules(require "rules", source) end
+  tree.transactions = define.transactions()
+  if #tree.transactions == 0 then tree.transactions = nil end
+  return host.encode(tree, "the definition")
 end
 
 local function find(index, path)
@@ -127,33 +132,63 @@ end
 
 -- ---- rules ----
 
-local STRICT = {}                   -- marks the tables of a transaction
+-- A transaction as its rules see it: reading what it lacks is an error, and so
+-- is writing.  Each table is an empty one that looks into the decoded one.
+local STRICT = {}
+local behind = {}                   -- what a rule holds -> what it looks into
 
-local function strict(v, where)
-  if type(v) ~= "table" or getmetatable(v) ~= nil then
-    if type(v) == "table" then
-      for i, item in ipairs(v) do strict(item, where .. "[" .. i .. "]") end
-    end
-    return v
-  end
-  for k, item in pairs(v) do strict(item, where .. "." .. tostring(k)) end
-  return setmetatable(v, { __metatable = STRICT, __index = function(_, k)
-    raise(("the transaction has no %s.%s"):format(where, tostring(k)))
-  end })
+local function read_only()
+  raise "a rule looks at a transaction and changes nothing of it"
+end
+
+local strict
+
+local function look(v, where)
+  local list, seen = host.is_array(v), {}
+  local view = setmetatable({}, { __metatable = STRICT, __newindex = read_only,
+    __len = function() return #v end,
+    __pairs = function(t)
+      local copy = {}
+      for k in pairs(v) do copy[k] = t[k] end
+      return pairs(copy)
+    end,
+    __index = function(_, k)
+      local item = v[k]
+      if type(item) ~= "table" then
+        if item ~= nil or list then return item end
+        raise(("the transaction has no %s.%s"):format(where, tostring(k)))
+      end
+      if seen[k] == nil then
+        seen[k] = strict(item, list and ("%s[%d]"):format(where, k)
+                               or where .. "." .. k)
+      end
+      return seen[k]
+    end })
+  behind[view] = v
+  return view
+end
+
+function strict(v, where)
+  if type(v) ~= "table" or v == null then return v end
+  return look(v, where)
 end
 
 -- The same without the marks, for the way out.
 local function loose(v, depth)
   if type(v) ~= "table" or depth > 64 then return v end
+  if behind[v] then return behind[v] end
   local list = host.is_array(v)
-  if not list and getmetatable(v) ~= STRICT and getmetatable(v) ~= nil then return v end
+  if not list and getmetatable(v) ~= nil then return v end
   local copy = {}
   for k, item in pairs(v) do copy[k] = loose(item, depth + 1) end
   return list and host.array(copy) or copy
 end
 
-local function matches(rule, type_, tx, i)
-  if rule[1] ~= type_ then return false end
+local function bare(type_)
+  return type(type_) == "string" and (type_:gsub(" Transaction$", "")) or nil
+end
+
+local function matches(rule, tx, i)
   if rule.when == nil then return true end
   local v = rule.when(tx)
   if type(v) ~= "boolean" then
@@ -163,17 +198,19 @@ local function matches(rule, type_, tx, i)
   return v
 end
 
--- payload: {"type":..., "payload":{...}}; the answer: the first match, or null.
+-- payload: {"type":..., "payload":{...}, "from":.., "upto":..}, the last two the
+-- rules that are asked; the answer: the first match, or null.
 function M.rule(q)
   local asked = host.decode(q.payload)
   local tx = strict(asked.payload, "tx")
   ctx.begin("when", nil, {})
-  for i, rule in ipairs(rules) do
-    if matches(rule, asked.type, tx, i) then
-      local data = rule.data
-      if type(data) == "function" then data = data(tx) end
+  for i = asked.from or 1, asked.upto or #rules do
+    local rule = rules[i]
+    if bare(rule[1]) == asked.type and rule.rule == nil and matches(rule, tx, i) then
+      local values = rule.data
+      if type(values) == "function" then values = values(tx) end
       return host.encode({ rule = i, to = rule.to,
-                           data = data ~= nil and loose(data, 1) or {} },
+                           data = values ~= nil and loose(values, 1) or {} },
                          "the data of rule " .. i)
     end
   end

@@ -27,6 +27,7 @@ struct ml_api {
 size_t ml_api_routes(const ml_routes *const **out) {
   static const ml_routes *const all[] = {
     &ml_routes_process,
+    &ml_routes_transaction,
     &ml_routes_history,
     &ml_routes_task,
     &ml_routes_workflow,

@@ -67,6 +67,7 @@ typedef struct ml_routes {    /* the rows of one file, and their shapes */
 } ml_routes;
 
 extern const ml_routes ml_routes_process;
+extern const ml_routes ml_routes_transaction;
 extern const ml_routes ml_routes_history;
 extern const ml_routes ml_routes_task;
 extern const ml_routes ml_routes_people;

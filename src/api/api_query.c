@@ -22,6 +22,8 @@ static const ml_param params[] = {
   {"next", 'b', 0, 1, "1: answer with the person's next task too"},
   {"mine", 'b', 0, 1, "1: only what the caller (or ?as=) may do"},
   {"as", 't', 0, 0, "act as this member (scope operate)"},
+  {"type", 't', 0, 0, "only transactions of this type"},
+  {"tenant", 't', 0, 0, "only those of this tenant"},
   {"lane", 't', 0, 0, "only tasks of this lane: WORKFLOW/LANE"},
   {"after", 'i', 0, INT64_MAX, "only what comes after this number"},
   {"activity", 't', 0, 0, "an activity's id, or its number"}};

@@ -136,7 +136,7 @@ static ml_str type_of(const ml_json *tx) {
 }
 
 static int match(testing *t, const ml_cpbm *c, const ml_json *tx) {
-  ml_str type = ml_cpbm_bare_type(type_of(tx));
+  ml_str type = ml_ruleset_bare(type_of(tx));
   const ml_cpbm_rule *r;
   ml_err e = {0};
 

@@ -8,10 +8,6 @@
 #include "base/text.h"
 #include "cmd/cpbm_inside.h"
 
-const char *const ml_cpbm_types[] = {
-  "tenantStateChange", "tenantAccountTypeConversion", "subscriptionActivation",
-  "paymentInfoChange", "cloudServiceActivation", NULL};
-
 const char *const ml_cpbm_activities[] = {
   "verifyMasterUserEmailActivity", "collectCreditCardInfoActivity",
   "collectPaymentInfoActivity", "verifyCreditCardInfoActivity",
@@ -178,16 +174,6 @@ int64_t ml_cpbm_find(const ml_cpbm *c, ml_str name) {
   return -1;
 }
 
-ml_str ml_cpbm_bare_type(ml_str spelling) {
-  static const char tail[] = " Transaction";
-  size_t n = sizeof tail - 1;
-
-  if (spelling.n > n
-      && memcmp(spelling.p + spelling.n - n, tail, n) == 0)
-    spelling.n -= n;
-  return spelling;
-}
-
 bool cpbm_known(ml_str s, const char *const *list, const char *const *more) {
   for (; *list != NULL; list++)
     if (ml_str_is(s, *list))
@@ -201,7 +187,7 @@ ml_rc ml_cpbm_match(const ml_cpbm *c, ml_str type, const ml_json *transaction,
   uint32_t at = 0;
 
   *out = NULL;
-  type = ml_cpbm_bare_type(type);
+  type = ml_ruleset_bare(type);
   for (uint32_t i = 0; i < c->type_count && at == 0; i++)
     if (ml_str_eq(c->types[i].name, type))
       at = c->types[i].first;

@@ -37,6 +37,7 @@
 #include "base/pack.h"
 #include "base/rc.h"
 #include "model/rule.h"
+#include "model/ruleset.h"
 
 /* Bounds; 0 stands for the default.  Their names are those of the options. */
 typedef struct ml_cpbm_limits {
@@ -148,10 +149,7 @@ void ml_cpbm_free(ml_cpbm *c);               /* NULL allowed */
 
 /* Index of a workflow by its name, or -1. */
 int64_t ml_cpbm_find(const ml_cpbm *c, ml_str name);
-/* "trialing Transaction" and "trialing" are one word: the bare one. */
-ml_str ml_cpbm_bare_type(ml_str spelling);
-/* The built-in words, ended by NULL. */
-extern const char *const ml_cpbm_types[];
+/* The built-in words, ended by NULL; those of types are model/ruleset.h's. */
 extern const char *const ml_cpbm_activities[];
 
 /*

@@ -110,9 +110,9 @@ static void check_type(reader *r, ml_str bare) {
   const char *near;
 
   if (bare.n == 0 || r->d->src->any_word
-      || cpbm_known(bare, ml_cpbm_types, r->d->src->types))
+      || cpbm_known(bare, ml_transaction_types, r->d->src->types))
     return;
-  near = ml_args_nearest(w.s, ml_cpbm_types);
+  near = ml_args_nearest(w.s, ml_transaction_types);
   cpbm_tell(r->d, r->f, cpbm_line(r), false, "there is no type of transaction "
             "'%s'%s%s%s; known are tenantStateChange, "
             "tenantAccountTypeConversion, subscriptionActivation, "
@@ -148,7 +148,7 @@ static void begin_match(reader *r, const XML_Char **atts) {
   memset(rule, 0, sizeof *rule);
   rule->line = cpbm_line(r);
   rule->spelling = name_of(r, "Match", "type", v.v[0]);
-  rule->type = ml_cpbm_bare_type(rule->spelling);
+  rule->type = ml_ruleset_bare(rule->spelling);
   check_type(r, rule->type);
   d->targets[c->rule_count++] = name_of(r, "Match", "workflow", v.v[1]);
   r->rules_here = 0;

@@ -457,7 +457,8 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
 
 /* The envelope: api number and list of workflows, or NULL and told. */
 static const ml_json *open_tree(ml_fpass *p, const ml_json *tree) {
-  static const char *const known[] = {"api", "workflows", NULL};
+  static const char *const known[] = {"api", "workflows", "rules",
+                                      "transactions", NULL};
   ml_fwho w = ml_fp_who(NULL, ML_STR("workflow.lua"), "the definition",
                         ML_NOSTR);
   const ml_json *api = ml_json_get(tree, "api"), *list;

@@ -18,7 +18,8 @@
 **       "states":   {"list":[{"id","label"}],"start":id,"moves":[[from,to]]},
 **       "hosts":    ["api.example.com", ...],
 **       "start":    [ {"kind","name","at", ...} ],
-**       "phases":   [ PHASE ] } ] }
+**       "phases":   [ PHASE ] } ],
+**     "rules": ..., "transactions": ... }          (model/ruleset.h)
 **   PHASE  {"name","at","entries":[ENTRY],"next","max","when":true}
 **   ENTRY  {"kind":"activity","label","title","node","lane","run":true,
 **           "is_complete":true,"undo":true,"retry":[n,"5s..10m"],"timeout",

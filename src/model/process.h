@@ -138,6 +138,7 @@ typedef struct ml_process {
   ml_lane_person *people;    uint32_t people_count;
   ml_outgoing *outs;         uint32_t out_count;
   ml_mail *mails;            uint32_t mail_count;   /* oldest first */
+  int64_t transaction_n;  /* the transaction that started it; 0: none */
   ml_str parent_act;      /* "<parent id>-<no>" and call, when called */
   ml_str parent_call;
 } ml_process;

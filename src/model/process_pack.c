@@ -11,6 +11,10 @@
 
 enum { PACK_VERSION = 1, LIST_MAX = 100000 };
 
+/* What only some processes have comes last, each with its number in front; a
+** process without any pays no byte.  Numbers are never used again. */
+enum { EXTRA_TRANSACTION = 1 };
+
 static void pack_strands(const ml_process *p, const ml_flow *f, ml_buf *b) {
   ml_pack_u64(b, p->strand_count);
   for (uint32_t i = 0; i < p->strand_count; i++) {
@@ -249,6 +253,26 @@ void ml_process_pack(const ml_process *p, const ml_flow *f, ml_buf *b) {
     ml_pack_u64(b, p->mails[i].no);
     ml_pack_str(b, p->mails[i].name);
   }
+  if (p->transaction_n != 0) {
+    ml_pack_u64(b, EXTRA_TRANSACTION);
+    ml_pack_i64(b, p->transaction_n);
+  }
+}
+
+static void unpack_extras(ml_process *p, ml_unpack *r) {
+  uint32_t last = 0;
+
+  while (!r->bad && r->p < r->end) {
+    uint32_t extra = ml_unpack_u32(r, EXTRA_TRANSACTION);
+
+    if (extra <= last) {                    /* each once, in their order */
+      r->bad = true;
+    } else if (extra == EXTRA_TRANSACTION) {
+      p->transaction_n = ml_unpack_i64(r);
+      r->bad = r->bad || p->transaction_n <= 0;
+    }
+    last = extra;
+  }
 }
 
 /* The lists behind the fixed part; false: out of memory. */
@@ -296,6 +320,7 @@ ml_rc ml_process_unpack(ml_process *p, const ml_flow *f, ml_str packed) {
   p->parent_call = ml_process_text(p, ml_unpack_str(&r), &ok);
   if (!ok || !unpack_lists(p, f, &r))
     return ML_NOMEM;
+  unpack_extras(p, &r);
   return ml_unpack_end(&r) ? ML_OK : ML_CORRUPT;
 }
 

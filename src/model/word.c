@@ -10,6 +10,7 @@ static const char *const runs[] = {"New", "Running", "Completed", "Failure",
 static const char *const acts[] = {"New", "In-Progress", "Waiting", "Success",
                                    "Failure", "Error", "Terminated"};
 static const char *const tasks[] = {"OPEN", "COMPLETED", "CANCELLED"};
+static const char *const txs[] = {"Running", "Completed", "Failure", "Error"};
 static const char *const waits[] = {"none", "script", "call", "task", "retry",
                                     "sleep", "signal", "process", "ask",
                                     "operator"};
@@ -39,6 +40,7 @@ _Static_assert(sizeof statuses / sizeof *statuses == ML_STATUS_COUNT, "names");
 _Static_assert(sizeof runs / sizeof *runs == ML_RUN_COUNT, "names");
 _Static_assert(sizeof acts / sizeof *acts == ML_ACT_COUNT, "names");
 _Static_assert(sizeof tasks / sizeof *tasks == ML_TASK_COUNT, "names");
+_Static_assert(sizeof txs / sizeof *txs == ML_TX_COUNT, "names");
 _Static_assert(sizeof waits / sizeof *waits == ML_WAIT_COUNT, "names");
 _Static_assert(sizeof calls / sizeof *calls == ML_CALL_COUNT, "names");
 _Static_assert(sizeof links / sizeof *links == ML_LINK_COUNT, "names");
@@ -50,6 +52,7 @@ const char *ml_status_name(ml_status v) { return NAME(statuses, v); }
 const char *ml_runs_name(ml_runs v) { return NAME(runs, v); }
 const char *ml_acts_name(ml_acts v) { return NAME(acts, v); }
 const char *ml_tasks_name(ml_tasks v) { return NAME(tasks, v); }
+const char *ml_txs_name(ml_txs v) { return NAME(txs, v); }
 const char *ml_wait_name(ml_wait v) { return NAME(waits, v); }
 const char *ml_links_name(ml_links v) { return NAME(links, v); }
 const char *ml_postk_name(ml_postk v) { return NAME(posts, v); }
@@ -78,6 +81,14 @@ bool ml_runs_of(ml_str s, ml_runs *v) {
 
   if (i >= 0)
     *v = (ml_runs)i;
+  return i >= 0;
+}
+
+bool ml_txs_of(ml_str s, ml_txs *v) {
+  int i = find(txs, ML_TX_COUNT, s);
+
+  if (i >= 0)
+    *v = (ml_txs)i;
   return i >= 0;
 }
 

@@ -25,6 +25,10 @@ typedef enum ml_acts { ML_ACT_NEW, ML_ACT_IN_PROGRESS, ML_ACT_WAITING,
 /* A task (P3.3). */
 typedef enum ml_tasks { ML_TASK_OPEN, ML_TASK_COMPLETED, ML_TASK_CANCELLED,
                         ML_TASK_COUNT } ml_tasks;
+/* A transaction (C1.2): as its process goes; one that no rule matched is
+** Completed at once. */
+typedef enum ml_txs { ML_TX_RUNNING, ML_TX_COMPLETED, ML_TX_FAILURE,
+                      ML_TX_ERROR, ML_TX_COUNT } ml_txs;
 /* What an activity waits for. */
 typedef enum ml_wait { ML_WAIT_NONE, ML_WAIT_SCRIPT, ML_WAIT_CALL, ML_WAIT_TASK,
                        ML_WAIT_RETRY, ML_WAIT_SLEEP, ML_WAIT_SIGNAL,
@@ -92,6 +96,7 @@ const char *ml_status_name(ml_status v);       /* "OPEN" */
 const char *ml_runs_name(ml_runs v);           /* "Running" */
 const char *ml_acts_name(ml_acts v);           /* "In-Progress" */
 const char *ml_tasks_name(ml_tasks v);         /* "OPEN" */
+const char *ml_txs_name(ml_txs v);             /* "Running" */
 const char *ml_wait_name(ml_wait v);           /* "task" */
 const char *ml_callk_name(ml_callk v);         /* "put" */
 const char *ml_ftype_name(ml_ftype v);         /* "string" */
@@ -100,6 +105,7 @@ const char *ml_links_name(ml_links v);         /* "active" */
 const char *ml_postk_name(ml_postk v);         /* "mail" */
 bool ml_status_of(ml_str s, ml_status *v);
 bool ml_runs_of(ml_str s, ml_runs *v);
+bool ml_txs_of(ml_str s, ml_txs *v);
 bool ml_callk_of(ml_str s, ml_callk *v);
 bool ml_ftype_of(ml_str s, ml_ftype *v);
 bool ml_told_of(ml_str s, ml_told *v);

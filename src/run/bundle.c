@@ -31,18 +31,23 @@ void bundle_free(bundle *b) {
   }
   ml_mem_free(b->flows);
   ml_mem_free(b->manned);
+  ml_ruleset_free(b->rules);
   ml_mem_free((char *)b->folder.p);
   ml_mem_free(b);
 }
 
-/* Make one from its parts; takes the flows.  NULL: out of memory. */
+/* Make one from its parts; takes flows and rules.  NULL: out of memory. */
 static bundle *bundle_make(uint32_t no, const uint8_t hash[32], ml_str name,
-                           ml_flow **flows, size_t count, int64_t at_ms) {
+                           ml_flow **flows, size_t count, ml_ruleset *rules,
+                           int64_t at_ms) {
   bundle *b = ml_mem_zero(sizeof *b);
   ml_buf hex = {0};
 
-  if (b == NULL)
+  if (b == NULL) {
+    ml_ruleset_free(rules);
     goto fail;
+  }
+  b->rules = rules;
   b->no = no;
   memcpy(b->hash, hash, 32);
   b->at_ms = at_ms;
@@ -107,21 +112,38 @@ ml_rc sources_unpack(ml_arena *a, ml_str packed, ml_source **src, size_t *n) {
   return ml_unpack_end(&u) ? ML_OK : ML_CORRUPT;
 }
 
+/* The rules in a folder's tree. */
+static ml_rc folder_rules(ml_str folder_name, const ml_json *tree,
+                          ml_flow_fault_fn *fault, void *arg,
+                          ml_ruleset **out) {
+  char file[120];
+
+  snprintf(file, sizeof file, "%.*s/rules.lua", (int)folder_name.n,
+           folder_name.p);
+  return ml_ruleset_parse(file, tree, fault, arg, out);
+}
+
 /* A stored bundle: its tree was checked when it came into force. */
 ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e) {
   ml_arena a = {0};
   ml_json *tree = NULL;
   ml_flow **flows = NULL;
   ml_source *src = NULL;
+  ml_ruleset *rules = NULL;
   size_t count = 0, n = 0;
   bundle *b = NULL;
   ml_rc rc = ml_json_parse(&a, row->tree.p, row->tree.n, NULL, &tree, e);
 
   if (rc == ML_OK)
+    rc = folder_rules(row->folder, tree, NULL, NULL, &rules);
+  if (rc == ML_OK)
     rc = ml_flow_parse("stored", tree, NULL, NULL, &flows, &count);
   if (rc == ML_OK) {
-    b = bundle_make(row->no, row->hash, row->folder, flows, count, row->at_ms);
+    b = bundle_make(row->no, row->hash, row->folder, flows, count, rules,
+                    row->at_ms);
     rc = b != NULL ? bundle_add(r, b) : ML_NOMEM;
+  } else {
+    ml_ruleset_free(rules);
   }
   if (rc == ML_OK)
     rc = sources_unpack(&a, row->sources, &src, &n);
@@ -200,9 +222,11 @@ typedef struct loadrun {
   ml_flow_fault_fn *fault;
   ml_run_done_fn *done;
   void *arg;
-  folder *folders;
+  folder *folders, *rule_files;
+  bundle **rules;           size_t rule_count;    /* of rule_files */
+  bool rules_broken;             /* those of the configuration */
   size_t open;                   /* questions without an answer */
-  struct evaluated *good;
+  struct evaluated *good, *refused;
   bool broken;
   ml_arena arena;
   ml_row_bundle *rows;      size_t row_count;
@@ -219,6 +243,8 @@ typedef struct evaluated {
   ml_buf tree;
   ml_flow **flows;
   size_t count;
+  ml_ruleset *rules;
+  uint32_t place;                /* of a file of rules, from 1; 0: a folder */
 } evaluated;
 
 static void load_fault(void *arg, const char *at, const char *text) {
@@ -237,8 +263,18 @@ static void evaluated_free(evaluated *v) {
   for (size_t i = 0; i < v->count && v->flows != NULL; i++)
     ml_flow_free(v->flows[i]);
   ml_mem_free(v->flows);
+  ml_ruleset_free(v->rules);
   ml_buf_free(&v->tree);
   ml_mem_free(v);
+}
+
+static void evaluated_list_free(evaluated *v) {
+  while (v != NULL) {
+    evaluated *next = v->next;
+
+    evaluated_free(v);
+    v = next;
+  }
 }
 
 static void load_end(loadrun *l, ml_rc rc, const ml_err *e) {
@@ -252,13 +288,13 @@ static void load_end(loadrun *l, ml_rc rc, const ml_err *e) {
     e = &here;
   }
   l->done(l->arg, rc, e != NULL ? e : &here);
-  while (l->good != NULL) {
-    evaluated *v = l->good;
-
-    l->good = v->next;
-    evaluated_free(v);
-  }
+  evaluated_list_free(l->good);
+  evaluated_list_free(l->refused);
   folders_free(l->folders);
+  folders_free(l->rule_files);
+  for (size_t i = 0; i < l->rule_count && l->rules != NULL; i++)
+    bundle_free(l->rules[i]);
+  ml_mem_free(l->rules);
   ml_arena_free(&l->arena);
   ml_mem_free(l->dir);
   ml_mem_free(l->fresh);
@@ -275,6 +311,36 @@ static void fill_load(void *arg, ml_batch *b) {
     ml_batch_workflow(b, &l->names[i]);
   for (size_t i = 0; i < l->lane_count; i++)
     ml_batch_lane(b, &l->lanes[i]);
+}
+
+/* Files of rules that were replaced stay: a transaction may be asking them. */
+static ml_rc rules_into_force(loadrun *l) {
+  ml_run *r = l->r;
+
+  if (!l->rules_broken && l->rule_count > 0) {
+    bundle **list = ml_mem_alloc(l->rule_count * sizeof *list);
+    bundle **old;
+
+    if (list == NULL)
+      return ML_NOMEM;
+    old = ml_mem_realloc(r->old_rules, (r->old_rule_count +
+                                        r->rule_bundle_count + 1) *
+                                           sizeof *old);
+    if (old == NULL) {
+      ml_mem_free(list);
+      return ML_NOMEM;
+    }
+    r->old_rules = old;
+    for (size_t i = 0; i < r->rule_bundle_count; i++)
+      old[r->old_rule_count++] = r->rule_bundles[i];
+    memcpy(list, l->rules, l->rule_count * sizeof *list);
+    ml_mem_free(r->rule_bundles);
+    r->rule_bundles = list;
+    r->rule_bundle_count = l->rule_count;
+    l->rule_count = 0;
+  }
+  /* None of the configuration's yet: what nobody may route is not taken. */
+  return r->rule_bundle_count == r->conf.rule_count ? rulebook_swap(r) : ML_OK;
 }
 
 /* On disk: now the routes, polls and starts are the new ones, in one step. */
@@ -300,6 +366,8 @@ static void stored(void *arg, ml_rc rc, const ml_err *e) {
       w->flow = ml_run_flow(r, w->bundle, l->names[i].flow_index);
     }
     bundle_man(r);
+    if (rc == ML_OK)
+      rc = rules_into_force(l);
     triggers_swap(r);
     if (r->begun)
       due_look(r);
@@ -428,7 +496,8 @@ static ml_rc bring(ml_run *r, loadrun *l, evaluated *v) {
     return ML_NOMEM;
   l->fresh = list;
   b = bundle_make(next_bundle_no(r) + (uint32_t)l->fresh_count, v->f->hash,
-                  v->f->name, v->flows, v->count, now_wall(r));
+                  v->f->name, v->flows, v->count, v->rules, now_wall(r));
+  v->rules = NULL;
   v->flows = NULL;
   v->count = 0;
   if (b == NULL)
@@ -451,10 +520,87 @@ static ml_rc bring(ml_run *r, loadrun *l, evaluated *v) {
                                 v->f->source_count);
 }
 
+/* ---- rules ---- */
+
+/* Names that will be in force, and all sets of rules. */
+static bool gather_rules(loadrun *l, rule_check *c) {
+  const ml_run *r = l->r;
+  size_t sets = l->rule_count + r->bundle_count, names = r->workflow_count;
+
+  for (const evaluated *v = l->good; v != NULL; v = v->next) {
+    sets++;
+    names += v->count;
+  }
+  c->sets = ml_arena_alloc(&l->arena, (sets + 1) * sizeof *c->sets);
+  c->names = ml_arena_alloc(&l->arena, (names + 1) * sizeof *c->names);
+  if (c->sets == NULL || c->names == NULL)
+    return false;
+  for (size_t i = 0; i < l->rule_count; i++)
+    if (l->rules[i] != NULL)
+      c->sets[c->set_count++] = l->rules[i]->rules;
+  for (const evaluated *v = l->good; v != NULL; v = v->next) {
+    c->sets[c->set_count++] = v->rules;
+    for (size_t i = 0; i < v->count; i++)
+      c->names[c->name_count++] = v->flows[i]->name;
+  }
+  for (size_t i = 0; i < r->workflow_count; i++) {
+    const ml_workflow *w = &r->workflows[i];
+    const bundle *b = bundle_no(r, w->bundle);
+
+    if (b == NULL || folder_is_gone(l->dir, b->folder) || loaded(l, b->folder))
+      continue;
+    c->sets[c->set_count++] = b->rules;
+    c->names[c->name_count++] = w->name;
+  }
+  return true;
+}
+
+static bool folder_rules_fit(loadrun *l, const rule_check *c,
+                             const evaluated *v) {
+  ml_str *names = ml_arena_alloc(&l->arena, (v->count + 1) * sizeof *names);
+
+  if (names == NULL) {
+    l->rc = ML_NOMEM;
+    return false;
+  }
+  for (size_t i = 0; i < v->count; i++)
+    names[i] = v->flows[i]->name;
+  return rules_check(c, v->rules, false, names, v->count, load_fault, l);
+}
+
+/* A folder whose rules do not fit stays as it was, and so do the files. */
+static void check_rules(loadrun *l) {
+  rule_check c = {0};
+  evaluated **at = &l->good;
+
+  if (!gather_rules(l, &c)) {
+    l->rc = ML_NOMEM;
+    return;
+  }
+  while (*at != NULL) {
+    evaluated *v = *at;
+
+    if (folder_rules_fit(l, &c, v)) {
+      at = &v->next;
+    } else {
+      *at = v->next;
+      v->next = l->refused;
+      l->refused = v;
+    }
+  }
+  for (size_t i = 0; i < l->rule_count; i++)
+    if (l->rules[i] == NULL ||
+        !rules_check(&c, l->rules[i]->rules, true, NULL, 0, load_fault, l))
+      l->rules_broken = true;
+}
+
 static void load_all_answered(loadrun *l) {
   ml_run *r = l->r;
   size_t folders = 0, flows = 0, lanes = 0;
   ml_err e = {0};
+
+  if (l->rc == ML_OK)
+    check_rules(l);
 
   for (evaluated *v = l->good; v != NULL; v = v->next)
     for (size_t i = 0; i < v->count; i++)
@@ -492,50 +638,93 @@ static void load_all_answered(loadrun *l) {
   ml_run_write(r, fill_load, stored, l);
 }
 
+static void not_defined(loadrun *l, const evaluated *v, ml_rc rc,
+                        const ml_answer *a) {
+  static const char own[] = "rules.lua";
+  char at[300], text[700];
+  ml_str where = a->at;
+
+  snprintf(text, sizeof text, "%.*s", (int)(a->text.n > 600 ? 600 : a->text.n),
+           a->text.p != NULL ? a->text.p : ml_rc_name(rc));
+  if (v->place > 0 && where.n >= sizeof own - 1 &&
+      memcmp(where.p, own, sizeof own - 1) == 0)
+    snprintf(at, sizeof at, "%s%.*s", v->f->name.p,
+             (int)(where.n - (sizeof own - 1)), where.p + sizeof own - 1);
+  else
+    snprintf(at, sizeof at, "%s%s%.*s", v->f->name.p, where.n > 0 ? "/" : "",
+             (int)where.n, where.p != NULL ? where.p : "");
+  load_fault(l, at, text);
+}
+
+/* The tree of a folder, checked; ML_OK: it may come into force. */
+static ml_rc take_folder(loadrun *l, evaluated *v, const ml_json *tree) {
+  ml_rc rc = ml_flow_parse(v->f->name.p, tree, load_fault, l, &v->flows,
+                           &v->count);
+  ml_rc rules = folder_rules(v->f->name, tree, load_fault, l, &v->rules);
+  evaluated **end = &l->good;
+
+  if (rc != ML_OK || rules != ML_OK || v->tree.bad)
+    return rc != ML_OK ? rc : rules != ML_OK ? rules : ML_NOMEM;
+  while (*end != NULL)
+    end = &(*end)->next;
+  *end = v;
+  return ML_OK;
+}
+
+/* The same of a file of rules. */
+static void take_rules(loadrun *l, evaluated *v, const ml_json *tree) {
+  bundle *b;
+  ml_rc rc = ml_ruleset_parse(v->f->name.p, tree, load_fault, l, &v->rules);
+
+  if (rc == ML_NOMEM)
+    l->rc = rc;
+  if (rc != ML_OK)
+    return;
+  b = bundle_make(0, v->f->hash, v->f->name, NULL, 0, v->rules, 0);
+  v->rules = NULL;
+  if (b != NULL && !l->check_only &&
+      l->r->conf.script->bundle(l->r->conf.script, b->hash, v->f->sources,
+                                v->f->source_count) != ML_OK) {
+    bundle_free(b);
+    b = NULL;
+  }
+  if (b == NULL)
+    l->rc = ML_NOMEM;
+  l->rules[v->place - 1] = b;
+}
+
 static void defined(void *arg, ml_rc rc, const ml_answer *a) {
   evaluated *v = arg;
   loadrun *l = v->l;
   ml_arena arena = {0};
   ml_json *tree = NULL;
   ml_err e = {0};
-  char at[300], text[700];
+  bool kept = false;
 
   l->open--;
   if (rc != ML_OK || a->end != ML_END_RETURNED) {
-    const char *slash = a->at.n > 0 ? "/" : "";
+    not_defined(l, v, rc, a);
+  } else if (ml_json_parse(&arena, a->text.p, a->text.n, NULL, &tree, &e) !=
+             ML_OK) {
+    char at[300];
 
-    snprintf(at, sizeof at, "%s%s%.*s", v->f->name.p, slash, (int)a->at.n,
-             a->at.p != NULL ? a->at.p : "");
-    snprintf(text, sizeof text, "%.*s", (int)(a->text.n > 600 ? 600 : a->text.n),
-             a->text.p != NULL ? a->text.p : ml_rc_name(rc));
-    load_fault(l, at, text);
-    evaluated_free(v);
+    snprintf(at, sizeof at, "%s%s", v->f->name.p,
+             v->place > 0 ? "" : "/workflow.lua");
+    load_fault(l, at, e.text);
+  } else if (v->place > 0) {
+    take_rules(l, v, tree);
   } else {
-    rc = ml_json_parse(&arena, a->text.p, a->text.n, NULL, &tree, &e);
-    if (rc != ML_OK) {
-      snprintf(at, sizeof at, "%s/workflow.lua", v->f->name.p);
-      load_fault(l, at, e.text);
-    } else {
-      rc = ml_flow_parse(v->f->name.p, tree, load_fault, l, &v->flows,
-                         &v->count);
-    }
     ml_buf_put(&v->tree, a->text.p, a->text.n);
-    if (rc == ML_OK && !v->tree.bad) {
-      evaluated **end = &l->good;
-
-      while (*end != NULL)
-        end = &(*end)->next;
-      *end = v;
-    } else {
-      evaluated_free(v);
-    }
+    kept = take_folder(l, v, tree) == ML_OK;
   }
+  if (!kept)
+    evaluated_free(v);
   ml_arena_free(&arena);
   if (l->open == 0)
     load_all_answered(l);
 }
 
-static void ask_folder(loadrun *l, folder *f) {
+static void ask_folder(loadrun *l, folder *f, uint32_t place) {
   evaluated *v = ml_mem_zero(sizeof *v);
   ml_ask q = {.kind = ML_ASK_DEFINE, .sources = f->sources,
               .source_count = f->source_count, .count_units = true};
@@ -546,12 +735,38 @@ static void ask_folder(loadrun *l, folder *f) {
   }
   v->l = l;
   v->f = f;
+  v->place = place;
   if (l->r->conf.script->ask(l->r->conf.script, &q, defined, v) == ML_OK) {
     l->open++;
     return;
   }
   load_fault(l, f->name.p, "could not be evaluated: its sources are too large");
   evaluated_free(v);
+}
+
+/* The configuration's files of rules; what is missing or broken is told. */
+static void ask_rule_files(loadrun *l) {
+  const ml_run_conf *c = &l->r->conf;
+
+  if (c->rule_count == 0 || l->check_only)
+    return;
+  l->rules = ml_mem_zero(c->rule_count * sizeof *l->rules);
+  l->rule_count = l->rules != NULL ? c->rule_count : 0;
+  if (l->rules == NULL)
+    l->rc = ML_NOMEM;
+  for (size_t i = 0; i < l->rule_count; i++) {
+    folder *f = NULL;
+    char path[4096];
+
+    snprintf(path, sizeof path, "%.*s", (int)c->rules[i].n, c->rules[i].p);
+    if (rule_file_read(path, &f, load_fault, l) == ML_NOMEM)
+      l->rc = ML_NOMEM;
+    if (f == NULL)
+      continue;
+    f->next = l->rule_files;
+    l->rule_files = f;
+    ask_folder(l, f, (uint32_t)i + 1);
+  }
 }
 
 static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
@@ -580,7 +795,8 @@ static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
   if (rc == ML_NOMEM)
     l->rc = rc;
   for (folder *f = l->folders; f != NULL; f = f->next)
-    ask_folder(l, f);
+    ask_folder(l, f, 0);
+  ask_rule_files(l);
   if (l->open == 0)
     load_all_answered(l);
 }

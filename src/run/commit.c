@@ -326,6 +326,24 @@ static void put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
     due_at(r, row.due);
 }
 
+/* The transaction goes where its process went, in the same commit. */
+static void put_transaction(ml_batch *b, proc *pr, load *l) {
+  const ml_process *p = pr->p;
+  int state = transaction_state_of(p);
+  int64_t ended = state != ML_TX_RUNNING ? p->updated_ms : 0;
+
+  if (l->transaction != NULL) {
+    l->transaction->state = (ml_txs)state;
+    l->transaction->ended_ms = ended;
+    l->transaction->message = p->message;
+    ml_batch_transaction(b, l->transaction);
+  } else if (state != pr->transaction_state) {
+    ml_batch_transaction_state(b, p->transaction_n, (ml_txs)state, ended,
+                               p->message);
+  }
+  pr->transaction_state = state;
+}
+
 static void put_load(ml_batch *b, const proc *pr, load *l) {
   for (size_t i = 0; i < l->history_count; i++)
     ml_batch_history(b, &l->history[i]);
@@ -455,6 +473,8 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
       c->unit = ml_batch_unit(b);
       if (pr->changed || pr->fresh || pr->renew)
         put_process(r, b, pr, &data, &rest);
+      if (pr->p->transaction_n != 0)
+        put_transaction(b, pr, c->load);
       put_load(b, pr, c->load);
       pr->seq_sent = pr->p->seq;
       pr->fresh = pr->changed = pr->renew = false;

@@ -246,6 +246,35 @@ fail:
   return rc;
 }
 
+ml_rc rule_file_read(const char *path, folder **out, ml_flow_fault_fn *fn,
+                     void *arg) {
+  folder *f = ml_mem_zero(sizeof *f);
+  tell_fault t = {fn, arg, false};
+  ml_rc rc = ML_NOMEM;
+
+  *out = NULL;
+  if (f == NULL)
+    return rc;
+  f->name.p = ml_arena_dup(&f->arena, path, strlen(path));
+  f->name.n = strlen(path);
+  f->sources = ml_arena_zero(&f->arena, sizeof *f->sources *
+                                            (ml_library_count + 2));
+  if (f->name.p != NULL && f->sources != NULL)
+    rc = read_file(AT_FDCWD, path, "rules.lua", f, &t);
+  if (rc == ML_OK)
+    rc = add_library(f);
+  if (rc == ML_OK) {
+    qsort(f->sources, f->source_count, sizeof *f->sources, by_name);
+    rc = hash_sources(f);
+  }
+  if (rc == ML_OK && !t.any) {
+    *out = f;
+    return ML_OK;
+  }
+  folders_free(f);
+  return rc != ML_OK ? rc : ML_INVALID;
+}
+
 static int folder_order(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }

@@ -15,7 +15,9 @@
 #ifndef ML_RUN_INSIDE_H
 #define ML_RUN_INSIDE_H
 
+#include "model/ruleset.h"
 #include "run/run.h"
+#include "run/transact.h"
 
 typedef struct bundle {
   uint32_t no;
@@ -25,6 +27,7 @@ typedef struct bundle {
   ml_flow **flows;
   size_t flow_count;
   bool **manned;                 /* per flow, a flag a lane */
+  ml_ruleset *rules;             /* of its rules.lua; never NULL */
   int64_t at_ms;
 } bundle;
 
@@ -62,6 +65,7 @@ typedef struct load {
   ml_row_replay *replays;   size_t replay_count, replay_cap;
   ml_str identity;               /* the occurrence that started it; or none */
   bool hasty;                    /* somebody waits for its commit */
+  ml_row_transaction *transaction;   /* the one that starts it; or NULL */
   bool starved;
 } load;
 
@@ -90,6 +94,8 @@ typedef struct proc {
   bool gone;                     /* a batch of it failed: ignore what comes */
   uint32_t asked;                /* slices at the workers */
   int64_t dirty_ms;              /* since when it is dirty */
+  int transaction_state;         /* of its transaction, as last put in a
+                                    batch; -1: not yet */
   uint64_t seq_sent;             /* seq of the row as last put in a batch */
   uint32_t flying;               /* batches with it, not yet reaped */
   uint32_t reads;                /* reader jobs for it under way */
@@ -214,6 +220,10 @@ struct ml_run {
   seen *seen[SEEN_SLOTS];
   uint32_t contact_last;         /* highest number of a contact given out */
   struct order *orders, **orders_end;   /* of partners, one after the other */
+  int64_t next_transaction;
+  struct rulebook *book;         /* rules in force; NULL: none loaded yet */
+  bundle **rule_bundles; size_t rule_bundle_count;   /* of rule files */
+  bundle **old_rules;  size_t old_rule_count;   /* replaced ones */
   size_t busy;                   /* loads of folders, reads, evals, triggers */
   /* the scan */
   ml_loop_timer *timer;
@@ -380,6 +390,34 @@ ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fault,
 void folders_free(folder *f);
 /* Was a bundle of `dir` taken away by its author? */
 bool folder_is_gone(const char *dir, ml_str name);
+
+/* A file of rules of the configuration, as a folder with a rules.lua. */
+ml_rc rule_file_read(const char *path, folder **out, ml_flow_fault_fn *fault,
+                     void *arg);
+
+/* rulebook.c: the rules in force, in the order in which they are asked: the
+** files of the configuration, then the folders' by name.  Never changed. */
+typedef struct rulebook {
+  uint32_t refs;
+  size_t count;
+  const bundle *files[];
+} rulebook;
+/* What a set of rules is held against: all sets and all names of workflows
+** that there will be. */
+typedef struct rule_check {
+  const ml_ruleset **sets;     size_t set_count;
+  ml_str *names;               size_t name_count;
+} rule_check;
+bool rules_check(const rule_check *c, const ml_ruleset *s, bool any_workflow,
+                 const ml_str *names, size_t name_count,
+                 ml_flow_fault_fn *fault, void *arg);
+ml_rc rulebook_swap(ml_run *r);              /* as bundles in force say */
+rulebook *rulebook_hold(rulebook *b);
+void rulebook_drop(rulebook *b);             /* NULL allowed */
+bool rulebook_has_type(const rulebook *b, ml_str bare);
+
+/* transact.c */
+int transaction_state_of(const ml_process *p);      /* an ml_txs */
 
 /* people.c */
 typedef void reread_done(ml_run *r, void *arg, ml_rc rc);

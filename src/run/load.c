@@ -145,6 +145,8 @@ static void load_done(void *arg) {
       l->rc = shares_keep(pr, l->shares, l->share_count);
     if (pr->p != NULL) {
       pr->seq_sent = pr->p->seq;
+      if (pr->p->transaction_n != 0)
+        pr->transaction_state = transaction_state_of(pr->p);
       pr->arena_packed = pr->p->arena.total;
       r->stats.loaded++;
       if (has_scripts(pr)) {

@@ -24,6 +24,7 @@ proc *proc_new(ml_run *r, int64_t n) {
   if (pr == NULL)
     return NULL;
   pr->n = n;
+  pr->transaction_state = -1;
   pr->end = &pr->first;
   pr->chain = r->table[slot(n)];
   r->table[slot(n)] = pr;

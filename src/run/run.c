@@ -36,6 +36,7 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
   r->dirty_end = &r->dirty;
   r->writing_end = &r->writing;
   r->next_n = ml_store_last_n(conf->store) + 1;
+  r->next_transaction = ml_store_last_transaction(conf->store) + 1;
   due_begin(r);
   r->hold = ml_loop_timer_new(conf->loop, hold_over, r);
   partner_begin(r);
@@ -89,6 +90,13 @@ void ml_run_free(ml_run *r) {
   triggers_free(r);
   outbox_free(r);
   replays_free(r);
+  rulebook_drop(r->book);
+  for (size_t i = 0; i < r->rule_bundle_count; i++)
+    bundle_free(r->rule_bundles[i]);
+  ml_mem_free(r->rule_bundles);
+  for (size_t i = 0; i < r->old_rule_count; i++)
+    bundle_free(r->old_rules[i]);
+  ml_mem_free(r->old_rules);
   for (size_t i = 0; i < r->bundle_count; i++)
     bundle_free(r->bundles[i]);
   ml_mem_free(r->bundles);
@@ -176,6 +184,8 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
   beginning *b = arg;
   ml_err e = {0};
 
+  if (rc == ML_OK && r->conf.rule_count == 0)
+    rc = rulebook_swap(r);
   b->rc = rc;
   if (rc != ML_OK)
     ml_err_set(&e, rc, "", "the store's small tables cannot be read");

@@ -46,6 +46,8 @@ typedef struct ml_run_conf {
   uint8_t secret_key[32];        /* AES-256 key of sealed settings */
   bool step_commits;             /* nothing runs ahead of the disk: a step is
                                     begun when the one before is on it */
+  const ml_str *rules;           /* files of rules, asked before the folders' */
+  size_t rule_count;
   bool hold_polls;               /* see ml_run_hold_polls() */
   void (*stopped)(void *arg, ml_rc rc, const char *why);   /* a flush failed:
                                     stop the program at once */
@@ -139,6 +141,8 @@ struct ml_input {
   uint8_t key[16], body_hash[16];
   int64_t parent_n;              /* start: by ctx:start / ctx:call */
   ml_str parent_act, parent_call;
+  const ml_row_transaction *transaction;   /* start: by this one; its row goes
+                                    into the same commit.  Or NULL */
   ml_str trigger, identity;      /* start by a trigger: its occurrence, seen once */
   ml_replay replay;              /* ML_EXISTS when it was taken already; else
                                     its mark is in the commit of what it makes */

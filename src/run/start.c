@@ -204,6 +204,30 @@ static bool start_shared(proc *pr, const ml_input *in) {
   return !l->starved;
 }
 
+/* The row of the transaction that starts it goes into its first commit. */
+static bool keep_transaction(proc *pr, const ml_workflow *wf,
+                             const ml_input *in) {
+  const ml_row_transaction *t = in->transaction;
+  load *l = load_of(pr);
+  ml_row_transaction *own = l != NULL ? ml_arena_alloc(&l->arena, sizeof *own)
+                                      : NULL;
+
+  if (own == NULL)
+    return false;
+  *own = *t;
+  own->process_n = pr->n;
+  own->workflow = wf->no;
+  own->type = arena_str(&l->arena, t->type, &l->starved);
+  own->tenant = arena_str(&l->arena, t->tenant, &l->starved);
+  own->rule = arena_str(&l->arena, t->rule, &l->starved);
+  own->who = arena_str(&l->arena, t->who, &l->starved);
+  own->once = arena_str(&l->arena, t->once, &l->starved);
+  own->payload = arena_str(&l->arena, t->payload, &l->starved);
+  l->transaction = own;
+  pr->p->transaction_n = t->n;
+  return !l->starved;
+}
+
 void start_take(ml_run *r, ml_input *in) {
   const ml_workflow *wf = ml_run_workflow(r, in->workflow);
   const ml_trigger *form;
@@ -234,6 +258,11 @@ void start_take(ml_run *r, ml_input *in) {
   pr = make(r, wf, in, &e);
   if (pr == NULL)
     goto refuse;
+  if (in->transaction != NULL && !keep_transaction(pr, wf, in)) {
+    proc_drop(r, pr, ML_NOMEM);
+    ml_err_set(&e, ML_NOMEM, "", "memory is short");
+    goto refuse;
+  }
   if (in->identity.p != NULL) {
     load *l = load_of(pr);
 

@@ -38,7 +38,7 @@ typedef enum ml_sql {
   SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_BEGIN_READ,
   SQL_SAVE, SQL_SAVE_RELEASE, SQL_SAVE_ROLLBACK,
   SQL_PAGE_COUNT,
-  SQL_BOOT, SQL_LAST_N,
+  SQL_BOOT, SQL_LAST_N, SQL_LAST_TX,
   /* writing */
   SQL_PROCESS_INSERT, SQL_PROCESS_UPDATE, SQL_PROCESS_UPDATE_ALL,
   SQL_TASK_PUT, SQL_HISTORY_PUT, SQL_JOURNAL_PUT, SQL_JOURNAL_DROP,
@@ -46,6 +46,7 @@ typedef enum ml_sql {
   SQL_BUNDLE_PUT, SQL_WORKFLOW_PUT, SQL_TRIGGER_PUT, SQL_OCCURRENCE_PUT,
   SQL_LANE_PUT, SQL_MEMBER_PUT, SQL_MEMBER_DROP, SQL_USER_PUT, SQL_TOKEN_PUT,
   SQL_TOKEN_DROP, SQL_SETTING_PUT, SQL_SETTING_DROP,
+  SQL_TX_INSERT, SQL_TX_STATE,
   /* reading one process */
   SQL_PROCESS_GET, SQL_JOURNAL_ALL, SQL_JOURNAL_ACT, SQL_HISTORY_FROM,
   SQL_HISTORY_AFTER, SQL_COMMENTS, SQL_COMMENT_LAST, SQL_MAIL, SQL_KEY_GET,
@@ -58,6 +59,9 @@ typedef enum ml_sql {
   SQL_TASKS_ALL, SQL_TASKS_OPEN, SQL_TASKS_OFFERED, SQL_TASKS_OFFERED_ANY,
   SQL_TASKS_ALLOCATED,
   SQL_COUNT_OPEN, SQL_COUNT_TASKS, SQL_COUNT_INCIDENTS,
+  /* transactions */
+  SQL_TX_GET, SQL_TX_ALL, SQL_TX_TENANT, SQL_TX_TYPE, SQL_TX_OPEN,
+  SQL_TX_ACTIVE, SQL_TX_ONCE,
   /* small tables */
   SQL_BUNDLES, SQL_BUNDLE_GET, SQL_WORKFLOWS, SQL_TRIGGERS, SQL_OCCURRENCE_GET,
   SQL_LANES, SQL_MEMBERS, SQL_USERS, SQL_TOKENS, SQL_SETTINGS_ALL,
@@ -143,6 +147,7 @@ typedef struct ml_migration {
   const char *sql;    /* from the version before to this one */
 } ml_migration;
 
+extern const char ml_schema_transaction[];   /* schema_transaction.c */
 extern const ml_migration ml_migrations[];           /* [0] makes version 1 */
 extern const uint32_t ml_migration_count;
 
@@ -190,6 +195,7 @@ typedef enum ml_op {
   OP_UNIQUE_DROP, OP_REPLAY, OP_SEARCH_SET, OP_SEARCH_FILL,
   OP_COMMENT_EDIT, OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT,
   OP_JOB, OP_JOB_DONE, OP_ENTRY, OP_ENTRY_END,
+  OP_TX, OP_TX_STATE,
   OP_COUNT
 } ml_op;
 
@@ -262,7 +268,7 @@ struct ml_store {
   ml_link writer, reader; /* reader.db is NULL when they are one */
   ml_store_counts counts;
   /* the owner's */
-  int64_t last_n;
+  int64_t last_n, last_transaction;
   size_t batches_out, reads_out;   /* handed over, not yet reaped */
   bool reading;           /* inline: inside a job */
   bool backup;            /* one is under way */

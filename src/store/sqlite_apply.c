@@ -402,6 +402,8 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_SHARE] = ml_apply_share,      [OP_CONTACT] = ml_apply_contact,
   [OP_JOB] = ml_apply_job,          [OP_JOB_DONE] = ml_apply_job_done,
   [OP_ENTRY] = ml_apply_entry,      [OP_ENTRY_END] = ml_apply_entry_end,
+  [OP_TX] = ml_apply_transaction,
+  [OP_TX_STATE] = ml_apply_transaction_state,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

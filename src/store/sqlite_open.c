@@ -299,6 +299,17 @@ static ml_rc last_number(ml_store *s) {
   return ml_sqlite_rc(sqlite3_reset(st));
 }
 
+static ml_rc last_transaction(ml_store *s) {
+  ml_rc rc;
+  sqlite3_stmt *st = ml_link_stmt(ml_store_reader(s), SQL_LAST_TX, &rc);
+
+  if (st == NULL)
+    return rc;
+  if (sqlite3_step(st) == SQLITE_ROW)
+    s->last_transaction = sqlite3_column_int64(st, 0);
+  return ml_sqlite_rc(sqlite3_reset(st));
+}
+
 /* The first act after a start: a synced commit, so that what is read from now
 ** on is on disk. */
 static ml_rc write_boot(ml_store *s, ml_err *e) {
@@ -479,6 +490,8 @@ ml_rc ml_store_open(const ml_store_conf *conf, ml_store **out, ml_err *e) {
   }
   if (rc == ML_OK)
     rc = last_number(s);
+  if (rc == ML_OK && !s->read_only && conf->version_max == 0)
+    rc = last_transaction(s);
   if (rc == ML_OK && s->threaded)
     rc = start_threads(s);
   if (rc != ML_OK)
@@ -548,6 +561,10 @@ int64_t ml_store_boot(const ml_store *s) {
 
 int64_t ml_store_last_n(const ml_store *s) {
   return s->last_n;
+}
+
+int64_t ml_store_last_transaction(const ml_store *s) {
+  return s->last_transaction;
 }
 
 void ml_store_stats_get(const ml_store *s, ml_store_stats *out) {

@@ -57,6 +57,8 @@ ml_buf *ml_batch_begin(ml_batch *b, ml_op op);
 ** is in sqlite_apply.c. */
 ml_rc ml_apply_post(ml_feed *r);
 ml_rc ml_apply_post_end(ml_feed *r);
+ml_rc ml_apply_transaction(ml_feed *r);
+ml_rc ml_apply_transaction_state(ml_feed *r);
 ml_rc ml_apply_unique(ml_feed *r);
 ml_rc ml_apply_unique_drop(ml_feed *r);
 ml_rc ml_apply_replay(ml_feed *r);

@@ -28,6 +28,11 @@
   "no, kind, queue, n, key, at_ms, due_ms, attempts, aside, why, body"
 #define COMMENT_COLUMNS \
   "n, no, at_ms, who, text, visibility, edited_ms, removed, partner, far"
+#define TX_COLUMNS \
+  "n, id, state, created_ms, ended_ms, process_n, workflow, type, tenant," \
+  " rule, message, who, once, payload"
+/* What find_tx of sqlite_transaction.c judges. */
+#define FIND_TX_COLUMNS "n, state, type, tenant"
 #define SMALL "a small table, wanted whole"
 
 const ml_sql_text ml_sql_texts[SQL_COUNT] = {
@@ -41,6 +46,8 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_PAGE_COUNT] = {"PRAGMA page_count", NULL},
   [SQL_BOOT] = {"INSERT INTO boot (at_ms) VALUES (?)", NULL},
   [SQL_LAST_N] = {"SELECT max(n) FROM process", NULL},
+
+  [SQL_LAST_TX] = {"SELECT max(n) FROM \"transaction\"", NULL},
 
   /* ---- writing ---- */
   [SQL_PROCESS_INSERT] = {
@@ -138,6 +145,12 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " created_ms = excluded.created_ms, expires_ms = excluded.expires_ms",
     NULL},
   [SQL_TOKEN_DROP] = {"DELETE FROM token WHERE id = ?", NULL},
+  [SQL_TX_INSERT] = {
+    "INSERT INTO \"transaction\" (" TX_COLUMNS ")"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", NULL},
+  [SQL_TX_STATE] = {
+    "UPDATE \"transaction\" SET state = ?, ended_ms = ?, message = ?"
+    " WHERE n = ?", NULL},
   [SQL_SETTING_PUT] = {
     "INSERT INTO setting (workflow, key, value, secret) VALUES (?,?,?,?)"
     " ON CONFLICT (workflow, key) DO UPDATE SET value = excluded.value,"
@@ -248,6 +261,30 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " WHERE run IN (3, 4) AND status = 0 AND deleted IS NULL", NULL},
 
   /* ---- small tables ---- */
+  /* ---- transactions ---- */
+  [SQL_TX_GET] = {
+    "SELECT " TX_COLUMNS " FROM \"transaction\" WHERE n = ?", NULL},
+  [SQL_TX_ALL] = {
+    "SELECT " FIND_TX_COLUMNS " FROM \"transaction\" WHERE n < ?"
+    " ORDER BY n DESC", NULL},
+  [SQL_TX_TENANT] = {
+    "SELECT " FIND_TX_COLUMNS " FROM \"transaction\" INDEXED BY transaction_tenant"
+    " WHERE tenant = ? AND n < ? ORDER BY n DESC", NULL},
+  [SQL_TX_TYPE] = {
+    "SELECT " FIND_TX_COLUMNS " FROM \"transaction\" INDEXED BY transaction_type"
+    " WHERE type = ? AND n < ? ORDER BY n DESC", NULL},
+  [SQL_TX_OPEN] = {
+    "SELECT " FIND_TX_COLUMNS " FROM \"transaction\" INDEXED BY transaction_state"
+    " WHERE state = ? AND state <> 1 AND n < ? ORDER BY n DESC", NULL},
+  [SQL_TX_ACTIVE] = {
+    "SELECT n FROM \"transaction\" INDEXED BY transaction_active"
+    " WHERE tenant = ? AND type = ? AND state = 0 AND n < ?"
+    " ORDER BY n DESC LIMIT 1", NULL},
+  [SQL_TX_ONCE] = {
+    "SELECT n FROM \"transaction\" INDEXED BY transaction_once"
+    " WHERE tenant = ? AND type = ? AND once = ? AND state = 1"
+    " AND process_n IS NOT NULL ORDER BY n DESC LIMIT 1", NULL},
+
   [SQL_BUNDLES] = {"SELECT no, hash, folder, at_ms FROM bundle ORDER BY no",
                    SMALL},
   [SQL_BUNDLE_GET] = {

@@ -63,6 +63,7 @@ void ml_store_close(ml_store *s);          /* drains the writer; NULL allowed */
 
 int64_t ml_store_boot(const ml_store *s);  /* number of this start, from 1 */
 int64_t ml_store_last_n(const ml_store *s);   /* highest process number */
+int64_t ml_store_last_transaction(const ml_store *s);   /* the same, when opened */
 
 typedef struct ml_store_stats {
   uint64_t commits, syncs, rows, batches, units, checkpoints, checkpoint_busy,
@@ -148,6 +149,18 @@ typedef struct ml_row_key {
   int32_t status;                /* HTTP */
   ml_str answer;                 /* body */
 } ml_row_key;
+
+typedef struct ml_row_transaction {
+  int64_t n;
+  uint8_t id[16];
+  ml_txs state;
+  int64_t created_ms, ended_ms;
+  int64_t process_n;             /* 0: it started none */
+  uint32_t workflow;             /* number of its name; 0 none */
+  ml_str type, tenant, rule, message, who;
+  ml_str once;                   /* see run/transact.h; or none */
+  ml_str payload;                /* JSON object */
+} ml_row_transaction;
 
 typedef struct ml_row_bundle {
   uint32_t no;
@@ -267,6 +280,10 @@ void ml_batch_mail_drop(ml_batch *b, int64_t n, uint32_t no);
 void ml_batch_key(ml_batch *b, const ml_row_key *r);          /* ML_EXISTS */
 void ml_batch_keys_expire(ml_batch *b, int64_t before_ms);    /* the oldest 10,000
                           at most: put it again while there may be more */
+void ml_batch_transaction(ml_batch *b, const ml_row_transaction *r);   /* insert */
+/* What its process came to; nothing else of the row changes. */
+void ml_batch_transaction_state(ml_batch *b, int64_t n, ml_txs state,
+                                int64_t ended_ms, ml_str message);
 void ml_batch_bundle(ml_batch *b, const ml_row_bundle *r);
 void ml_batch_workflow(ml_batch *b, const ml_row_workflow *r);
 void ml_batch_trigger(ml_batch *b, const ml_row_trigger *r);
@@ -452,6 +469,25 @@ ml_rc ml_read_contact_last(ml_read *r, uint32_t *no);
 ** was made (0). */
 ml_rc ml_read_posts_of(ml_read *r, ml_str queues, int64_t *waiting,
                        int64_t *oldest_ms);
+/* Transactions, newest first; filters and `more` as for processes. */
+typedef struct ml_find_transaction {
+  ml_str type, tenant;
+  int state;                     /* -1 any */
+  int64_t before_n;
+  size_t limit;
+  int64_t *more;
+} ml_find_transaction;
+ml_rc ml_read_transactions(ml_read *r, ml_arena *a,
+                           const ml_find_transaction *f,
+                           ml_row_transaction **out, size_t *count);
+ml_rc ml_read_transaction(ml_read *r, ml_arena *a, int64_t n,
+                          ml_row_transaction *out);
+/* The newest of this tenant and type, older than before_n, that is Running.
+** And: the newest Completed by a workflow, with this `once`.  ML_NOT_FOUND. */
+ml_rc ml_read_transaction_active(ml_read *r, ml_str tenant, ml_str type,
+                                 int64_t before_n, int64_t *n);
+ml_rc ml_read_transaction_once(ml_read *r, ml_str tenant, ml_str type,
+                               ml_str once, int64_t *n);
 
 /* Small tables, whole. */
 ml_rc ml_read_bundles(ml_read *r, ml_arena *a, ml_row_bundle **out,
