@@ -350,6 +350,13 @@ static void kit_check(const char *method, const char *path,
     return;
   }
   assert_non_null(r);
+  if ((r->flags & ML_ROUTE_EXT) != 0 && a->status >= 400) {
+    assert_non_null(a->json);
+    if (ml_shape_check(ml_shapes_find(shapes, ML_STR("ExtRefusal")), a->json,
+                       &e) != ML_OK)
+      fail_msg("%s %s: refusal: %s at %s", method, path, e.text, e.at);
+    return;
+  }
   for (gives = r->gives; ml_openapi_gives(&gives, &status, &what);) {
     if (status != a->status)
       continue;

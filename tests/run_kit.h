@@ -490,7 +490,8 @@ typedef struct kit_joining {
 
 static inline void kit_fill_person(void *arg, ml_batch *b) {
   const kit_joining *j = arg;
-  ml_row_user user = {ML_STR("ann"), ML_STR("ann"), ML_NOSTR, true};
+  ml_row_user user = {ML_STR("ann"), ML_STR("ann"), ML_NOSTR, true,
+                      ML_NOSTR};
   ml_row_member member = {j->lane, ML_STR("ann")};
 
   ml_batch_user(b, &user);

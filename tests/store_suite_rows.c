@@ -450,9 +450,10 @@ static void lanes_members_users(void **state) {
   ml_batch_member(b, &(ml_row_member){2, ML_STR("ben")}, true);
   ml_batch_member(b, &(ml_row_member){1, ML_STR("ben")}, false);
   ml_batch_member(b, &(ml_row_member){9, ML_STR("nobody")}, false);
-  ml_batch_user(b, &(ml_row_user){ML_STR("aiko"), ML_STR("Aiko"), ML_NOSTR, 1});
+  ml_batch_user(b, &(ml_row_user){ML_STR("aiko"), ML_STR("Aiko"), ML_NOSTR, 1,
+                                  ML_STR("east")});
   ml_batch_user(b, &(ml_row_user){ML_STR("aiko"), ML_STR("A."), ML_STR("a@b"),
-                                  0});
+                                  0, ML_STR("west")});
   assert_rc(done(fx, b), ML_OK);
   assert_rc(ask(fx, r_lanes, &q), ML_OK);
   assert_int_equal(q.count, 2);

@@ -37,8 +37,8 @@ static const char *const notes[] = {"a", "ab", "abc", "b", "Z", "\xe6\xa7\x98",
 static const char *const states[] = {"New", "In-Progress", "Converted", ""};
 static const char *const people[] = {"aiko", "ben", "cixin", ""};
 static ml_field fields[FIELDS];
-static ml_state state_list[] = {{ML_STR("New"), {0}}, {ML_STR("In-Progress"), {0}},
-                                {ML_STR("Converted"), {0}}};
+static ml_state state_list[] = {{.id = ML_STR("New")}, {.id = ML_STR("In-Progress")},
+                                {.id = ML_STR("Converted")}};
 static ml_flow flow;
 static char long_note[260];      /* what is behind the cut differs */
 

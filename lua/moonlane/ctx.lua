@@ -286,7 +286,7 @@ end
 -- ---- ctx.data ----
 
 local texts = { string = 1, text = 1, email = 1, url = 1, phone = 1, user = 1, date = 1,
-                time = 1, select = 1 }
+                time = 1, select = 1, stringId = 1, name = 1, photo = 1, audio = 1, stringEnum = 1 }
 
 local function choice(field, v)
   for _, c in ipairs(field.of or {}) do
@@ -337,6 +337,7 @@ local checks = {
   end,
   json = function(_, v) return v end,
 }
+checks.float, checks.integerId, checks.multiStringEnum = checks.number, checks.integer, checks.multi
 
 -- The value as it is kept, nil for "no value".  Raises with the field's name.
 local function checked(field, v)
@@ -347,7 +348,7 @@ local function checked(field, v)
   if v == "" and (texts[kind] or kind == "datetime") then return nil end
   if texts[kind] then
     if type(v) ~= "string" then bad(field, "a text is wanted, not " .. host.show(v)) end
-    if kind == "select" and not choice(field, v) then
+    if (kind == "select" or kind == "stringEnum") and not choice(field, v) then
       bad(field, host.show(field.sealed and "..." or v) .. " is none of its choices")
     end
     return v
@@ -408,6 +409,7 @@ local function open_view(_, id) return view()[id] end
 function data_meta.__newindex(_, id, v)
   local field = field_of(id)
   if S.read_only then raise(("ctx.data cannot be written in %s"):format(S.where)) end
+  if field.derive then raise(("field '%s' is derived and cannot be written"):format(id)) end
   local value = checked(field, v)
   if value == nil and field.required then
     raise(("field '%s' is required; ctx.data:clear \"%s\" empties it"):format(id, id))

@@ -18,6 +18,7 @@ local host = require "moonlane.host"
 local registry = require "moonlane.registry"
 local scan = require "moonlane.scan"
 local find = require("moonlane.path").find
+local rules_of = require("moonlane.path").rules_of
 
 local M = {}
 
@@ -122,12 +123,24 @@ local function rest(out, t, functions, from)
   return out
 end
 
+-- A choice that is a number goes by its text, as the core writes it.
+local function number_id(v)
+  if math.tointeger(v) then return ("%d"):format(math.tointeger(v)) end
+  for _, how in ipairs { "%.15g", "%.16g" } do
+    if tonumber(how:format(v)) == v then return how:format(v) end
+  end
+  return ("%.17g"):format(v)
+end
+
 -- { "id", en = "...", need = {...} } or "id"; `own` are names that are no
 -- languages.
 local function choice(v, own)
   if type(v) == "string" then return { id = data(v) } end
+  if type(v) == "number" then return { id = number_id(v) } end
   if type(v) ~= "table" then return data(v) end
-  local out, label = { id = v[1] ~= nil and data(v[1]) or nil }, nil
+  local first = v[1]
+  if type(first) == "number" then first = number_id(first) end
+  local out, label = { id = first ~= nil and data(first) or nil }, nil
   local n, names = shape(v)
   for _, k in ipairs(names) do
     if own and own[k] then
@@ -213,19 +226,24 @@ local function setting(id, v, at, from)
               v, NONE, from + 1)
 end
 
+local field_code = { derive = true }
+
 local function field(v, at)
   local out = { id = v[1] ~= nil and data(v[1]) or nil,
                 type = v[2] ~= nil and data(v[2]) or nil, of = choices(v.of), at = at }
-  return rest(out, v, NONE, 3)
+  return rest(out, v, field_code, 3)
 end
 
--- { "new", { "won", en = "Won" }, start = "new", moves = { new = { "won" } } };
--- moves may also be a list of pairs.
+-- { "new", { "won", en = "Won" }, start = "new", graph = { new = { "won" } } };
+-- graph (or moves) may also be a list of pairs.
+local state_own = { description = true, color = true, tasks = true }
+
 local function states(v)
   if v == nil then return nil end
   if type(v) ~= "table" then return data(v) end
-  local out = { list = choices((table.move(v, 1, (shape(v)), 1, {}))) }
-  local moves = v.moves
+  local out = { list = choices((table.move(v, 1, (shape(v)), 1, {})), state_own) }
+  local moves = v.graph
+  if moves == nil then moves = v.moves end
   if type(moves) == "table" then
     local n, names = shape(moves)
     if n == 0 and #names > 0 then
@@ -239,7 +257,12 @@ local function states(v)
       out.moves = host.array(pairs_)
     end
   end
-  return rest(out, v, NONE)
+  if out.moves == nil and moves ~= nil then out.moves = data(moves) end
+  local plain = {}                   -- `graph` is only another word for it
+  for k, item in pairs(v) do
+    if k ~= "graph" then plain[k] = item end
+  end
+  return rest(out, plain, NONE)
 end
 
 -- ---- triggers ----
@@ -341,6 +364,56 @@ function phases(v, node, at, place)
   end)
 end
 
+-- ---- rules of a process's life ----
+
+local lives = { "before_create", "before_update", "after_create", "after_update",
+                "on_next_action" }
+local is_life = {}
+for _, on in ipairs(lives) do is_life[on] = true end
+
+-- { "name", active =, when =, refuse = } before, { "name", when =, run =, ... },
+-- the rest an activity's, after; a function alone is one without a name.
+local function life_rule(on, v, i, at)
+  if type(v) ~= "table" or v == host.null then return data(v) end
+  local name = v[1]
+  if name == nil then name = on .. " " .. i end
+  local out = { on = on, name = data(name), at = v["@at"] or at,
+                active = v.active ~= nil and data(v.active) or nil }
+  if v.when ~= nil then out.when = code(v.when) end
+  if on:match "^before" then
+    if type(v.refuse) == "function" then out.refuse = true
+    elseif v.refuse ~= nil then out.refuse = data(v.refuse) end
+    local plain = {}                 -- `run` of a function alone
+    for k, item in pairs(v) do
+      if k ~= "run" or v.refuse ~= item then plain[k] = item end
+    end
+    return rest(out, plain, { when = true, refuse = true }, 2)
+  end
+  if type(v.run) ~= "function" and v.run == nil then return rest(out, v, NONE, 2) end
+  local act = { ["@kind"] = "activity", ["@at"] = out.at, name }
+  for k, item in pairs(v) do
+    if type(k) == "string" and k:sub(1, 1) ~= "@" and k ~= "active" and k ~= "when"
+       and not (k == "refuse" and item == v.run) then
+      act[k] = item
+    end
+  end
+  out.entry = entry(act, nil, out.at)
+  return out
+end
+
+local function life_rules(t, place)
+  local out = {}
+  for _, on in ipairs(lives) do
+    if t[on] ~= nil and type(t[on]) ~= "table" and type(t[on]) ~= "function" then
+      out[#out + 1] = data(t[on])
+    end
+    for i, v in ipairs(rules_of(t[on])) do
+      out[#out + 1] = life_rule(on, v, i, place(nil, nil, type(v) == "table" and v[1] or on))
+    end
+  end
+  return #out > 0 and host.array(out) or nil
+end
+
 -- ---- workflows ----
 
 -- Places in workflow.lua of what no builder has marked: the item's line, else
@@ -375,7 +448,12 @@ local function workflow(t, source)
     return trigger(v, place(section "start", i, nil))
   end)
   out.phases = phases(t.phases, section "phases", home, place)
-  return rest(out, t, NONE, 2)
+  out.rules = life_rules(t, place)
+  local plain = {}                   -- those that are in out.rules now
+  for k, v in pairs(t) do
+    if not is_life[k] then plain[k] = v end
+  end
+  return rest(out, plain, NONE, 2)
 end
 
 -- The workflows that workflow.lua returned, as a list.

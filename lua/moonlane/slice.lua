@@ -31,11 +31,25 @@ local function fields_at(index)
   return f
 end
 
+local lives = { "before_create", "before_update", "after_create", "after_update" }
+
+local function has_life(flow)
+  for _, on in ipairs(lives) do
+    if flow[on] ~= nil then return true end
+  end
+  for _, f in ipairs(flow.fields or {}) do
+    if type(f) == "table" and f.derive ~= nil then return true end
+  end
+  return false
+end
+
 -- Evaluated once, before the image is taken.
 function M.prepare(what, file)
   if what == "flow" then
     flows = require "workflow"
     fields_at(0)
+    local f = flow_at(0)
+    if type(f) == "table" and has_life(f) then require "moonlane.object" end
   elseif what == "rules" then
     rules = require((file:gsub("%.lua$", ""):gsub("/", ".")))
   elseif what == "test" then
@@ -102,6 +116,14 @@ function M.judge(q)
     out[#out + 1] = tostring(v)
   end
   return "[" .. table.concat(out, ",") .. "]"
+end
+
+-- ---- a process is written: what is derived, what refuses, what follows ----
+
+function M.object(q)
+  local flow = flow_at(q.flow)
+  local process = ctx.begin("when", fields_at(q.flow), q).process
+  return require "moonlane.object"(flow, process, q)
 end
 
 -- A request's body as JSON, nil when it is none: what came is anybody's.

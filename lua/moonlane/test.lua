@@ -31,7 +31,8 @@
 --   p.status p.run p.state p.data p.subject p.message p.phase p.id ...
 --   p:tasks()  p:tasks "all"  p:tasks "1-2"     p:activity "x1"  p:activities()
 --   p:history()  p:logs()  p:calls()  p:comments()
---   p:signal(name, data)  p:set({ data }, { subject =, state =, assignedTo = })
+--   p:signal(name, data)  p:set({ data }, { subject =, state =, assignedTo =,
+--                                     status =, nextActionAt = })
 --   p:comment(text, visibility)  p:cancel(reason)  p:retry(label)
 --   p:skip(label, outcome)  p:reset()
 --

@@ -22,6 +22,7 @@ struct ml_api {
   ml_auth *auth;
   bool ready;
   ml_call *calls;
+  const ml_call *parents;     /* whose turn it is to change one */
 };
 
 size_t ml_api_routes(const ml_routes *const **out) {
@@ -40,6 +41,10 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_ops,
     &ml_routes_backup,
     &ml_routes_bulk,
+    &ml_routes_ext,
+    &ml_routes_ext_procedure,
+    &ml_routes_ext_task,
+    &ml_routes_ext_record,
   };
 
   *out = all;
@@ -190,7 +195,15 @@ ml_str ml_api_document(const ml_api *a) {
   return (ml_str){a->document.p, a->document.len};
 }
 
+bool ml_api_parents_turn(ml_api *a, const ml_call *c) {
+  if (a->parents == NULL)
+    a->parents = c;
+  return a->parents == c;
+}
+
 void ml_api_forget(ml_api *a, ml_call *c) {
+  if (a->parents == c)
+    a->parents = NULL;
   if (c->prev != NULL)
     c->prev->next = c->next;
   else

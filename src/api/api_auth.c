@@ -181,8 +181,12 @@ static bool copy(ml_call *c, ml_str from, ml_str *to) {
 
 static bool fill_who(ml_call *c, const ml_row_token *t) {
   ml_who *w = &c->who;
+  const ml_row_user *u = t->user.p != NULL ? ml_run_user(c->run, t->user)
+                                           : NULL;
 
   w->bits = ml_auth_scopes(t->scopes);
+  if (!copy(c, u != NULL ? u->team : t->team, &w->team))
+    return false;
   if (!copy(c, t->user, &w->user) || !copy(c, t->id, &w->token)
       || !copy(c, t->scopes, &w->scopes))
     return false;

@@ -154,7 +154,7 @@ static void new_job(ml_call *c, ml_jobk kind) {
     .no = (ml_api_now(c->api) << 10)
           | ml_rand_between(ml_api_conf_of(c->api)->rand, 0, 1023),
     .kind = kind, .workflow = wf->no, .total = k->entries->count,
-    .at_ms = ml_api_now(c->api), .who = who.who};
+    .at_ms = ml_api_now(c->api), .who = who.who, .team = c->who.team};
   if (!keep_bodies(c, k)) {
     ml_call_refuse(c, ML_NOMEM, NULL);
     return;
@@ -198,6 +198,10 @@ static job_seen *job_of(ml_call *c) {
 static ml_rc read_job(ml_call *c, ml_read *r) {
   job_seen *s = c->state;
   ml_rc rc = ml_read_job(r, &c->arena, s->no, &s->job);
+
+  if (rc == ML_OK && c->who.team.p != NULL
+      && !ml_str_eq(c->who.team, s->job.team))
+    rc = ML_NOT_FOUND;           /* another team's */
 
   if (rc == ML_NOT_FOUND)
     return ml_err_set(&c->err, rc, NULL, "there is no job with this id");

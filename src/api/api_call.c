@@ -43,6 +43,15 @@ bool ml_call_may(const ml_call *c, unsigned scopes) {
   return (c->who.bits & scopes) != 0;
 }
 
+bool ml_call_sees(const ml_call *c, ml_str rest) {
+  ml_object o;
+
+  if (c->who.team.p == NULL)
+    return true;
+  ml_process_peek(rest, &o);
+  return ml_str_eq(c->who.team, o.team);
+}
+
 bool ml_call_id(ml_call *c, ml_str text, bool with_no, uint8_t id[16],
                 int64_t *n, uint32_t *no) {
   if (ml_id_of(text, id, no) && (*no != 0) == with_no) {
@@ -246,6 +255,14 @@ void ml_call_write(ml_call *c, void (*fill)(ml_call *c, ml_batch *b),
   ml_run_write(c->run, write_fill, write_done, c);
 }
 
+void ml_call_write_rows(ml_call *c, void (*fill)(ml_call *c, ml_batch *b),
+                        ml_call_fn *then) {
+  c->fill = fill;
+  c->then = then;
+  c->err = (ml_err){0};
+  ml_run_write_rows(c->run, write_fill, write_done, c);
+}
+
 /* ---- later ---- */
 
 static void timer_rang(void *arg) {
@@ -297,6 +314,14 @@ void ml_call_rest(ml_call *c, int64_t n, ml_call_rested_fn *then) {
 
 /* ---- inputs ---- */
 
+/* Whose a new process is: the caller's team, or that of whom it acts as. */
+static ml_str team_of(const ml_call *c, const ml_acting *who) {
+  const ml_row_user *u = who->user.p != NULL ? ml_run_user(c->run, who->user)
+                                             : NULL;
+
+  return c->who.team.p != NULL || u == NULL ? c->who.team : u->team;
+}
+
 ml_input *ml_call_input(ml_call *c, int64_t n, const uint8_t id[16],
                         ml_event_kind kind, const ml_acting *who) {
   ml_input *in = ml_input_new();
@@ -308,7 +333,9 @@ ml_input *ml_call_input(ml_call *c, int64_t n, const uint8_t id[16],
   in->n = n;
   if (id != NULL)
     memcpy(in->id, id, sizeof in->id);
+  in->team = c->who.team;
   in->ev.kind = kind;
+  in->ev.object.team = team_of(c, who);
   in->ev.actor.who = who->who;
   in->ev.actor.operator_ = who->operator_;
   in->if_seq = c->has_match ? c->match_seq : -1;

@@ -45,6 +45,7 @@ enum {
   ML_ROUTE_MATCH = 16,        /* If-Match is obeyed */
   ML_ROUTE_PROOF = 64,        /* without a token the route asks for a proof of
                                  its own, a signature */
+  ML_ROUTE_EXT = 128,         /* refusals in the external form's envelope */
   ML_ROUTE_REPEAT = 32        /* a repeated POST does no harm: no answer is kept
                                  under its Idempotency-Key */
 };
@@ -80,6 +81,10 @@ extern const ml_routes ml_routes_backup;
 extern const ml_routes ml_routes_partner;
 extern const ml_routes ml_routes_comment;
 extern const ml_routes ml_routes_bulk;
+extern const ml_routes ml_routes_ext;
+extern const ml_routes ml_routes_ext_procedure;
+extern const ml_routes ml_routes_ext_task;
+extern const ml_routes ml_routes_ext_record;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */
@@ -99,6 +104,7 @@ typedef struct ml_who {
   ml_str name;                /* in history: "aiko", "operator:0" */
   ml_str user;                /* whose token it is; or none */
   ml_str token;               /* its id; none on the Unix socket */
+  ml_str team;                /* the wall: sees no other's; none: sees all */
   ml_str scopes;              /* as written in the token */
   unsigned bits;
 } ml_who;
@@ -167,6 +173,9 @@ bool ml_call_lanes(ml_call *c, const ml_flow *f, ml_str user,
                    const int16_t **out, size_t *count);
 /* From this machine, and not handed on by a proxy? */
 bool ml_call_near(const ml_call *c);
+/* Is a process, by its packed rest, of the caller's team?  Who has none sees
+** all. */
+bool ml_call_sees(const ml_call *c, ml_str rest);
 /* Does the caller have any of these scopes? */
 bool ml_call_may(const ml_call *c, unsigned scopes);
 
@@ -211,6 +220,9 @@ void ml_call_read(ml_call *c, ml_rc (*work)(ml_call *c, ml_read *r),
                   ml_call_fn *then);
 void ml_call_write(ml_call *c, void (*fill)(ml_call *c, ml_batch *b),
                    ml_call_fn *then);
+/* The same to tables that are not kept in memory. */
+void ml_call_write_rows(ml_call *c, void (*fill)(ml_call *c, ml_batch *b),
+                        ml_call_fn *then);
 void ml_call_later(ml_call *c, int64_t after_ms, ml_call_fn *then);
 /* When process n rests, or after a second: p, f as it is on disk, for the call;
 ** NULL: look into the store. */
@@ -247,6 +259,9 @@ ml_server *ml_api_server(const ml_api *a);
 bool ml_api_is_ready(const ml_api *a);
 struct ml_auth *ml_api_auth(const ml_api *a);
 void ml_api_forget(ml_api *a, ml_call *c);     /* a call has ended */
+/* Changes of parents go one after the other, or two could make a cycle: true
+** when it is this call's turn, until it ends. */
+bool ml_api_parents_turn(ml_api *a, const ml_call *c);
 
 /* api_auth.c */
 typedef struct ml_auth ml_auth;

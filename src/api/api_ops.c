@@ -268,6 +268,7 @@ static void list_incidents(ml_call *c) {
   c->state = l;
   l->want.status = ML_OPEN;
   l->want.limit = ml_call_limit(c);
+  l->want.team = c->who.team;
   ml_call_read(c, read_incidents, send_incidents);
 }
 

@@ -53,6 +53,7 @@ static void put_user(ml_call *c, const ml_row_user *u) {
   ml_jw_kstr(&c->w, "id", u->id);
   ml_api_put_text(&c->w, "name", u->name);
   ml_api_put_text(&c->w, "email", u->email);
+  ml_api_put_text(&c->w, "team", u->team);
   ml_jw_kbool(&c->w, "active", u->active);
   put_lanes(c, u->id);
   ml_jw_end(&c->w);
@@ -75,6 +76,11 @@ static bool behind(ml_str id, ml_str cursor) {
   return cursor.p == NULL || by_id(&x, &y) > 0;
 }
 
+/* A person of another team is as one that is not there. */
+static bool sees(const ml_call *c, const ml_row_user *u) {
+  return u != NULL && (c->who.team.p == NULL || ml_str_eq(c->who.team, u->team));
+}
+
 static void list_users(ml_call *c) {
   size_t n = ml_run_user_count(c->run), limit = ml_call_limit(c), shown = 0;
   const ml_row_user **all = ml_call_alloc(c, (n + 1) * sizeof *all);
@@ -89,7 +95,7 @@ static void list_users(ml_call *c) {
   qsort(all, n, sizeof *all, by_id);
   ml_list_begin(c);
   for (size_t i = 0; i < n; i++) {
-    if (!behind(all[i]->id, after))
+    if (!behind(all[i]->id, after) || !sees(c, all[i]))
       continue;
     if (shown++ == limit)
       break;
@@ -111,7 +117,7 @@ static void no_such_user(ml_call *c) {
 static void get_user(ml_call *c) {
   const ml_row_user *u = ml_run_user(c->run, c->part[0]);
 
-  if (u == NULL) {
+  if (!sees(c, u)) {
     no_such_user(c);
     return;
   }
@@ -280,14 +286,42 @@ static bool keep(ml_call *c, ml_str *s) {
   return true;
 }
 
+/* A name is taken in every team: it is the person's id. */
+static bool old_seen(ml_call *c, const ml_row_user *old) {
+  if (old == NULL || sees(c, old))
+    return true;
+  ml_call_problem(c, 409, "exists", NULL, NULL, "this id is taken");
+  return false;
+}
+
+/* Who is inside a wall makes people inside it only. */
+static bool team_of_body(ml_call *c, ml_str old, ml_str *out) {
+  ml_str asked = ml_json_str(c->body, "team");
+
+  if (ml_json_get(c->body, "team") == NULL)
+    asked = old;
+  if (c->who.team.p != NULL && !ml_str_eq(asked, c->who.team)) {
+    ml_call_problem(c, 422, NULL, "/team", NULL, "your own team is wanted: "
+                    "'%.100s'", c->who.team.p);
+    return false;
+  }
+  *out = asked.n > 0 ? asked : ML_NOSTR;
+  if (asked.n <= TEXT_MAX && ml_text_printable(asked.n > 0 ? asked : ML_STR("")))
+    return keep(c, out);
+  ml_call_problem(c, 422, NULL, "/team", NULL,
+                  "a printable text of at most %d bytes is wanted", TEXT_MAX);
+  return false;
+}
+
 static void set_user(ml_call *c) {
   const ml_row_user *old = ml_run_user(c->run, c->part[0]);
   person *p = ml_call_alloc(c, sizeof *p);
   ml_str name = old != NULL ? old->name : ML_STR("");
   ml_str email = old != NULL ? old->email : ML_STR("");
+  ml_str team = old != NULL ? old->team : c->who.team;
 
-  if (p == NULL || !id_ok(c, c->part[0])
-      || !text_of_body(c, "name", name, &p->row.name)
+  if (p == NULL || !id_ok(c, c->part[0]) || !old_seen(c, old)
+      || !team_of_body(c, team, &p->row.team) || !text_of_body(c, "name", name, &p->row.name)
       || !text_of_body(c, "email", email, &p->row.email)
       || !lanes_of_body(c, p) || !keep(c, &p->row.name)
       || !keep(c, &p->row.email))
@@ -305,7 +339,7 @@ static void drop_user(ml_call *c) {
   const ml_row_user *old = ml_run_user(c->run, c->part[0]);
   person *p;
 
-  if (old == NULL) {
+  if (!sees(c, old)) {
     no_such_user(c);
     return;
   }
@@ -317,7 +351,7 @@ static void drop_user(ml_call *c) {
   p->row.active = false;
   p->set_lanes = true;
   c->state = p;
-  if (keep(c, &p->row.name) && keep(c, &p->row.email))
+  if (keep(c, &p->row.name) && keep(c, &p->row.email) && keep(c, &p->row.team))
     ml_call_write(c, fill_user, gone_204);
 }
 
@@ -381,9 +415,10 @@ static const ml_route rows[] = {
    "getMe", "Who this token is"}};
 
 static const char shapes[] =
-  "User { id:str, name:str?, email:str?, active:bool,"
+  "User { id:str, name:str?, email:str?, team:str?, active:bool,"
   " lanes:[str] \"WORKFLOW/LANE\" }"
-  "SetUser { name?:str?, email?:str?, active?:bool,"
+  "SetUser { name?:str?, email?:str?, active?:bool, team?:str? \"sees only"
+  " its own processes; null: all\","
   " lanes?:[str] \"exactly these: WORKFLOW/LANE\" }"
   "Lane { lane:str, workflow:str, id:str, title:label, members:[str] }"
   "Me { who:str \"as it stands in histories\", user:User?, scopes:[str] }";

@@ -117,6 +117,13 @@ void ml_call_problem(ml_call *c, int status, const char *slug, const char *at,
   vsnprintf(detail, sizeof detail, fmt, ap);
   va_end(ap);
   ml_buf_reset(&c->out);
+  if (c->route != NULL && (c->route->flags & ML_ROUTE_EXT) != 0) {
+    ml_buf_puts(&c->out, "{\"_data\":null,\"_meta\":{},\"_errors\":[");
+    ml_problem_put(&c->out, status, slug, detail, at, allowed);
+    ml_buf_puts(&c->out, "]}");
+    ml_call_send_as(c, status, "application/json");
+    return;
+  }
   ml_problem_put(&c->out, status, slug, detail, at, allowed);
   ml_call_send_as(c, status, "application/problem+json");
 }

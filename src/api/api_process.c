@@ -15,18 +15,22 @@ ml_rc ml_process_read_parent(ml_call *c, ml_read *r, ml_seen *s) {
   ml_row_process parent;
   ml_rc rc;
 
+  memset(s->parent, 0, sizeof s->parent);   /* it may be read again */
+  s->parent_workflow = 0;
   if (s->row.parent_n == 0)
     return ML_OK;
   rc = ml_read_process(r, &c->arena, s->row.parent_n, &parent);
   if (rc == ML_OK)
     memcpy(s->parent, parent.id, sizeof s->parent);
+  s->parent_workflow = rc == ML_OK ? parent.workflow : 0;
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }
 
 ml_rc ml_process_read(ml_call *c, ml_read *r, ml_seen *s) {
   ml_rc rc = ml_read_process(r, &c->arena, s->n, &s->row);
 
-  if (rc == ML_OK && memcmp(s->row.id, s->id, sizeof s->id) != 0)
+  if (rc == ML_OK && (memcmp(s->row.id, s->id, sizeof s->id) != 0
+                      || !ml_call_sees(c, s->row.rest)))
     rc = ML_NOT_FOUND;
   if (rc == ML_NOT_FOUND)
     return ml_err_set(&c->err, rc, NULL, "there is no process with this id");
@@ -215,8 +219,14 @@ static void list_by_columns(ml_call *c) {
     l->want.status = (int)status;
   if (ml_runs_of(ml_call_query(c, "run"), &run))
     l->want.run = (int)run;
+  l->want.team = c->who.team;
   l->want.state = ml_call_query(c, "state");
   l->want.assigned_to = ml_call_query(c, "assigned_to");
+  l->want.entity = ml_call_query(c, "entity");
+  l->want.record = ml_call_query(c, "record");
+  l->want.belongs_to = ml_call_query(c, "belongs_to");
+  l->want.booking = ml_call_query(c, "booking");
+  l->want.deleted = ml_call_query_bool(c, "deleted");
   l->want.limit = ml_call_limit(c);
   l->want.more = &l->more;
   if (find_names(c, &l->want)
@@ -433,6 +443,12 @@ static void edit(ml_call *c) {
   in->ev.subject = edit_text(c->body, "subject");
   in->ev.state = edit_text(c->body, "state");
   in->ev.assign = edit_text(c->body, "assignedTo");
+  in->ev.object.entity = edit_text(c->body, "entity");
+  in->ev.object.record = edit_text(c->body, "record");
+  in->ev.object.belongs_to = edit_text(c->body, "belongsTo");
+  in->ev.object.booking = edit_text(c->body, "primaryBooking");
+  in->ev.has_deleted = ml_json_get(c->body, "isDeleted") != NULL;
+  in->ev.deleted = ml_json_bool(c->body, "isDeleted", false);
   if (ml_status_of(ml_json_str(c->body, "status"), &status)) {
     in->ev.has_status = true;
     in->ev.status = status;
@@ -557,8 +573,8 @@ static const ml_route rows[] = {
    "Start a process"},
   {"GET", "/v1/processes", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, list_processes,
    "workflow status=OPEN|COMPLETED|CANCELLED "
-   "run=New|Running|Completed|Failure|Error state assigned_to parent limit "
-   "cursor where order skip explain", NULL, "200 Found", "listProcesses",
+   "run=New|Running|Completed|Failure|Error state assigned_to parent entity "
+   "record belongs_to booking deleted limit cursor where order skip explain", NULL, "200 Found", "listProcesses",
    "Processes, the newest first, or by a filter and an order"},
   {"GET", "/v1/processes/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
    get_process, "all sealed", NULL, "200 Process", "getProcess",
@@ -591,7 +607,8 @@ static const char shapes[] =
   "Start { data?:obj \"by short id or id\", subject?:str? }"
   "Edit { data?:obj \"null clears\", subject?:str?, state?:str?,"
   " assignedTo?:str?, nextActionAt?:any \"ms, a moment with a zone, or null\","
-  " status?:OPEN|COMPLETED|CANCELLED }"
+  " status?:OPEN|COMPLETED|CANCELLED, entity?:str?, record?:str?,"
+  " belongsTo?:str?, primaryBooking?:str?, isDeleted?:bool }"
   "Cancel { reason?:str? }"
   "Retry { activity?:str? }"
   "Skip { activity:str, outcome?:str? }"

@@ -13,6 +13,7 @@ typedef struct ml_seen {
   bool all, sealed;           /* what to show */
   ml_row_process row;
   uint8_t parent[16];         /* zero: none */
+  uint32_t parent_workflow;   /* the parent's; 0: none */
   ml_api_pasts past;
 } ml_seen;
 

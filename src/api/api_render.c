@@ -19,7 +19,8 @@ const char ml_render_shapes[] =
   " createdBy:str?, assignedTo:str?, firstAssignedTo:str?,"
   " firstAssignedAt:int?, lastAssignedAt:int?, createdAt:int?, updatedAt:int?,"
   " completedAt:int?, cancelledAt:int?, nextActionAt:int?,"
-  " parentProcess:str?, isDeleted:bool, seq:int \"also its ETag\" }"
+  " parentProcess:str?, team:str?, entity:str?, record:str?, belongsTo:str?,"
+  " primaryBooking:str?, isDeleted:bool, seq:int \"also its ETag\" }"
   "Activity { id:str?, label:str, title:label, phase:str?, branch:str?,"
   " lane:str?,"
   " status:New|In-Progress|Waiting|Success|Failure|Error|Terminated,"
@@ -124,6 +125,8 @@ void ml_api_task_of(const ml_process *p, const ml_flow *f, const ml_task *t,
     out->label = f->activities[a->def].label;
     out->title = f->activities[a->def].title;
     out->node = f->activities[a->def].node;
+  } else if (t->act == 0) {
+    out->label = t->form;         /* no activity's: its title */
   }
   if (t->lane >= 0)
     out->lane = f->lanes[t->lane].id;
@@ -256,7 +259,7 @@ void ml_api_put_form(ml_jw *w, const ml_process *p, const ml_flow *f,
                      const ml_task *t, bool sealed) {
   const ml_act *a = t != NULL ? ml_process_act(p, t->act) : NULL;
   const ml_activity *def = a != NULL ? &f->activities[a->def] : NULL;
-  bool asked = t != NULL && t->form.p != NULL;
+  bool asked = t != NULL && t->act != 0 && t->form.p != NULL;
 
   ml_jw_key(w, "form");
   ml_jw_arr(w);
@@ -519,7 +522,12 @@ static void put_head(ml_jw *w, const ml_row_process *r, ml_str workflow,
   ml_api_put_text(w, "subject", r->subject);
 }
 
-static void put_tail(ml_jw *w, const ml_row_process *r) {
+static void put_tail(ml_jw *w, const ml_row_process *r, const ml_object *o) {
+  ml_api_put_text(w, "team", o->team);
+  ml_api_put_text(w, "entity", o->entity);
+  ml_api_put_text(w, "record", o->record);
+  ml_api_put_text(w, "belongsTo", o->belongs_to);
+  ml_api_put_text(w, "primaryBooking", o->booking);
   ml_jw_kbool(w, "isDeleted", r->deleted);
   ml_jw_kint(w, "seq", (int64_t)r->seq);
 }
@@ -547,12 +555,14 @@ void ml_api_put_process(ml_jw *w, const ml_process *p, const ml_flow *f,
   ml_api_put_text(w, "message", p->message);
   put_columns(w, &r);
   put_parent(w, v->parent, p->parent_act);
-  put_tail(w, &r);
+  put_tail(w, &r, &p->object);
   ml_jw_end(w);
 }
 
 void ml_api_put_row(ml_jw *w, const ml_row_process *row, ml_str workflow,
                     const ml_api_view *v, const char *why) {
+  ml_object o;
+
   ml_jw_obj(w);
   put_head(w, row, workflow, v->version);
   ml_jw_key(w, "data");
@@ -566,7 +576,8 @@ void ml_api_put_row(ml_jw *w, const ml_row_process *row, ml_str workflow,
   ml_jw_kstrz(w, "message", why);
   put_columns(w, row);
   put_parent(w, v->parent, ML_NOSTR);
-  put_tail(w, row);
+  ml_process_peek(row->rest, &o);
+  put_tail(w, row, &o);
   ml_jw_end(w);
 }
 

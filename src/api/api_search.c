@@ -31,6 +31,7 @@ ml_rc ml_finding_make(ml_call *c, const ml_workflow *wf, ml_str where,
 
   f->want.workflow = wf->no;
   f->want.filter = &f->filter;
+  f->want.team = c->who.team;
   if (json != NULL)
     return ml_filter_of_json(&c->arena, &conf, json, order, &f->filter, &c->err);
   return ml_filter_parse(&c->arena, &conf, where, order, &f->filter, &c->err);
@@ -117,7 +118,8 @@ static void send_finding(ml_call *c) {
 /* Parameters that say what the filter itself can say. */
 static bool has_other(ml_call *c) {
   static const char *const names[] = {"status", "run", "state", "assigned_to",
-                                      "parent"};
+                                      "parent", "entity", "record",
+                                      "belongs_to", "booking", "deleted"};
 
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (ml_call_query(c, names[i]).p != NULL) {

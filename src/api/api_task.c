@@ -131,7 +131,8 @@ static ml_rc add_item(ml_call *c, ml_read *r, tasking *t,
     it->process = t->items[t->count - 1].process;
   else
     rc = ml_read_process(r, &c->arena, row->n, &it->process);
-  if (rc == ML_OK && !it->process.deleted) {
+  if (rc == ML_OK && !it->process.deleted
+      && ml_call_sees(c, it->process.rest)) {
     it->task = *row;
     t->count++;
   }
@@ -242,6 +243,7 @@ static void list_tasks(ml_call *c) {
   t->want.after_no = (uint32_t)no;
   t->want.limit = ml_call_limit(c);
   t->want.more = &t->more;
+  t->want.team = c->who.team;
   ml_call_read(c, read_list, send_list);
 }
 
@@ -320,6 +322,7 @@ static ml_rc choose_next(ml_call *c, ml_read *r, tasking *t) {
   if (t->who.user.p == NULL)
     return ML_OK;
   t->want.limit = NEXT_LOOKED_AT;
+  t->want.team = c->who.team;
   rc = ml_read_tasks(r, &c->arena, &t->want, &rows, &count);
   if (rc != ML_OK || count == 0)
     return rc;

@@ -12,7 +12,7 @@
 #include "base/text.h"
 
 #define DAY_MS INT64_C(86400000)
-enum { DAYS_DEFAULT = 90, DAYS_MAX = 3650, SCOPES_MAX = 32 };
+enum { DAYS_DEFAULT = 90, DAYS_MAX = 3650, SCOPES_MAX = 32, TEAM_MAX = 200 };
 
 typedef struct making {
   ml_row_token row;
@@ -129,10 +129,29 @@ static bool user_of_body(ml_call *c, ml_str scopes, ml_str *user) {
     return false;
   }
   u = ml_run_user(c->run, *user);
-  if (u != NULL && u->active)
+  if (u != NULL && u->active
+      && (c->who.team.p == NULL || ml_str_eq(c->who.team, u->team)))
     return true;
   ml_call_problem(c, 422, NULL, "/user", NULL,
                   "there is no active member '%.100s'", user->p);
+  return false;
+}
+
+/* Of a token without a person; one that is made inside a wall stays there. */
+static bool team_of_body(ml_call *c, ml_str *team) {
+  *team = ml_json_str(c->body, "team");
+  if (c->who.team.p != NULL && team->p != NULL
+      && !ml_str_eq(*team, c->who.team)) {
+    ml_call_problem(c, 422, NULL, "/team", NULL, "your own team is wanted");
+    return false;
+  }
+  if (c->who.team.p != NULL)
+    *team = c->who.team;
+  if (team->p == NULL || (team->n > 0 && team->n <= TEAM_MAX
+                          && ml_text_printable(*team)))
+    return true;
+  ml_call_problem(c, 422, NULL, "/team", NULL,
+                  "a printable text of 1 to %d bytes is wanted", TEAM_MAX);
   return false;
 }
 
@@ -154,11 +173,11 @@ static bool expiry_of_body(ml_call *c, int64_t *ms) {
 
 static void make_token(ml_call *c) {
   making *m = ml_call_alloc(c, sizeof *m);
-  ml_str scopes, user;
+  ml_str scopes, user, team;
   int64_t now = ml_api_now(c->api), lasts;
   ml_rc rc;
 
-  if (m == NULL || !scopes_of_body(c, &scopes)
+  if (m == NULL || !scopes_of_body(c, &scopes) || !team_of_body(c, &team)
       || !user_of_body(c, scopes, &user) || !expiry_of_body(c, &lasts))
     return;
   rc = ml_auth_make(ml_api_conf_of(c->api)->rand, &c->arena, user, scopes, now,
@@ -167,6 +186,7 @@ static void make_token(ml_call *c) {
     ml_call_refuse(c, rc, NULL);
     return;
   }
+  m->row.team = team;
   m->row.id.p = ml_arena_dup(&c->arena, m->row.id.p, m->row.id.n);
   c->state = m;
   if (m->row.id.p == NULL)
@@ -183,6 +203,7 @@ static void put_token(ml_call *c, const ml_row_token *t) {
   ml_jw_obj(&c->w);
   ml_jw_kstr(&c->w, "id", t->id);
   ml_api_put_text(&c->w, "user", t->user);
+  ml_api_put_text(&c->w, "team", t->team);
   ml_jw_key(&c->w, "scopes");
   ml_jw_arr(&c->w);
   for (ml_str s = ml_shape_part(&scopes, ' '); s.p != NULL;
@@ -196,10 +217,20 @@ static void put_token(ml_call *c, const ml_row_token *t) {
   ml_jw_end(&c->w);
 }
 
+/* Whose a token is: its person's team, or its own. */
+static bool sees(const ml_call *c, const ml_row_token *t) {
+  const ml_row_user *u = t != NULL && t->user.p != NULL
+                             ? ml_run_user(c->run, t->user) : NULL;
+
+  return t != NULL && (c->who.team.p == NULL
+                       || ml_str_eq(c->who.team, u != NULL ? u->team : t->team));
+}
+
 static void list_tokens(ml_call *c) {
   ml_list_begin(c);
   for (size_t i = 0; i < ml_run_token_count(c->run); i++)
-    put_token(c, ml_run_token_at(c->run, i));
+    if (sees(c, ml_run_token_at(c->run, i)))
+      put_token(c, ml_run_token_at(c->run, i));
   ml_list_last(c);
   ml_list_send(c);
 }
@@ -219,7 +250,7 @@ static void token_dropped(ml_call *c) {
 }
 
 static void drop_token(ml_call *c) {
-  if (ml_run_token(c->run, c->part[0]) == NULL)
+  if (!sees(c, ml_run_token(c->run, c->part[0])))
     ml_call_problem(c, 404, NULL, NULL, NULL, "there is no token with this id");
   else
     ml_call_write(c, fill_drop, token_dropped);
@@ -339,9 +370,10 @@ static const ml_route rows[] = {
 
 static const char shapes[] =
   "MakeToken { user?:str?, scopes:[str] \"read, operate, deploy, admin, work,"
-  " hook:NAME\", expires?:str? \"a duration; 90d\" }"
+  " hook:NAME\", expires?:str? \"a duration; 90d\","
+  " team?:str? \"of a token without a person\" }"
   "NewToken { id:str, token:str? \"null when replayed\", expiresAt:int? }"
-  "Token { id:str, user:str?, scopes:[str], createdAt:int?, expiresAt:int?,"
+  "Token { id:str, user:str?, team:str?, scopes:[str], createdAt:int?, expiresAt:int?,"
   " expired:bool }";
 
 const ml_routes ml_routes_token = {rows, sizeof rows / sizeof *rows, shapes};

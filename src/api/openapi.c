@@ -224,7 +224,9 @@ static void put_answers(ml_jw *w, const ml_route *r) {
     put_status(w, r->gives, status);
   }
   ml_jw_key(w, "default");
-  ml_jw_raw(w, ML_STR("{\"$ref\":\"#/components/responses/Problem\"}"));
+  ml_jw_raw(w, (r->flags & ML_ROUTE_EXT) != 0
+                   ? ML_STR("{\"$ref\":\"#/components/responses/ExtRefusal\"}")
+                   : ML_STR("{\"$ref\":\"#/components/responses/Problem\"}"));
   ml_jw_end(w);
 }
 
@@ -326,7 +328,10 @@ static void put_components(ml_jw *w, const ml_shapes *shapes) {
   ml_jw_raw(w, ML_STR(
       "{\"Problem\":{\"description\":\"What went wrong (RFC 9457)\","
       "\"content\":{\"application/problem+json\":{\"schema\":"
-      "{\"$ref\":\"#/components/schemas/Problem\"}}}}}"));
+      "{\"$ref\":\"#/components/schemas/Problem\"}}}},"
+      "\"ExtRefusal\":{\"description\":\"What went wrong, in the external"
+      " form\",\"content\":{\"application/json\":{\"schema\":"
+      "{\"$ref\":\"#/components/schemas/ExtRefusal\"}}}}}"));
   ml_jw_key(w, "securitySchemes");
   ml_jw_raw(w, ML_STR(
       "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"

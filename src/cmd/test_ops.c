@@ -271,6 +271,9 @@ ml_rc ml_op_set(ml_op *o) {
   in->ev.subject = ml_json_str(more, "subject");
   in->ev.state = ml_json_str(more, "state");
   in->ev.assign = ml_json_str(more, "assignedTo");
+  in->ev.has_status = ml_status_of(ml_json_str(more, "status"), &in->ev.status);
+  in->ev.next_action_ms = ml_json_int(more, "nextActionAt", 0);
+  in->ev.has_next_action = ml_json_get(more, "nextActionAt") != NULL;
   return ml_op_send(o, in);
 }
 

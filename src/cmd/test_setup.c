@@ -63,7 +63,8 @@ static void fill_people(void *arg, ml_batch *b) {
                                   (int)j->people->arr[i].s.n,
                                   j->people->arr[i].s.p);
     ml_row_user user = {j->people->arr[i].s, j->people->arr[i].s,
-                        email != NULL ? ml_str_of(email) : ML_NOSTR, true};
+                        email != NULL ? ml_str_of(email) : ML_NOSTR, true,
+                        ML_NOSTR};
     ml_row_member member = {j->lane, j->people->arr[i].s};
 
     ml_batch_user(b, &user);

@@ -10,6 +10,22 @@
 
 #include "engine/inside.h"
 
+/* No phases: it waits for whoever writes to it. */
+static bool is_object(const ml_flow *f) {
+  return f->list_count == 0 || f->lists[0].phase_count == 0;
+}
+
+static ml_rc required_to_start(step *s, const ml_field *f) {
+  char at[160];
+  size_t n = f->short_id.n > 100 ? 100 : f->short_id.n;
+
+  memcpy(at, "/data/", 6);
+  memcpy(at + 6, f->short_id.p, n);
+  at[6 + n] = '\0';
+  return ml_err_set(s->e, ML_INVALID, at, "field '%.*s' is required to start",
+                    (int)n, f->short_id.p);
+}
+
 static ml_rc check_start(step *s, drafts *d) {
   const ml_event *ev = s->ev;
   bool *allowed = NULL;
@@ -27,17 +43,13 @@ static ml_rc check_start(step *s, drafts *d) {
        i++) {
     const ml_field *f = &s->f->fields[ev->form[i].field];
 
-    if (ev->form[i].need && drafts_value(s, d, ev->form[i].field).p == NULL) {
-      char at[160];
-      size_t n = f->short_id.n > 100 ? 100 : f->short_id.n;
-
-      memcpy(at, "/data/", 6);
-      memcpy(at + 6, f->short_id.p, n);
-      at[6 + n] = '\0';
-      rc = ml_err_set(s->e, ML_INVALID, at, "field '%.*s' is required to start",
-                      (int)n, f->short_id.p);
-    }
+    if (ev->form[i].need && drafts_value(s, d, ev->form[i].field).p == NULL)
+      rc = required_to_start(s, f);
   }
+  for (uint16_t i = 0; rc == ML_OK && ev->form == NULL && is_object(s->f) &&
+                       i < s->f->field_count; i++)
+    if (s->f->fields[i].required && drafts_value(s, d, i).p == NULL)
+      rc = required_to_start(s, &s->f->fields[i]);
   return rc;
 }
 
@@ -49,9 +61,13 @@ static ml_rc on_started(step *s) {
 
   for (uint16_t i = 0; i < s->f->field_count; i++)
     p->data[i] = keep(s, s->f->fields[i].initial);
+  if (s->f->start_state >= 0)
+    p->state = s->f->states[s->f->start_state].id;
   rc = check_start(s, &d);
   if (rc == ML_OK && s->ev->state.p != NULL)
     rc = state_check(s, s->ev->state, "/state", s->e);
+  if (rc == ML_OK)
+    rc = object_check(s);
   if (rc != ML_OK) {
     drafts_free(&d);
     return rc;
@@ -61,16 +77,19 @@ static ml_rc on_started(step *s) {
   p->created_by = keep(s, s->ev->actor.who);
   p->settings = keep(s, s->ev->settings);
   p->subject = keep(s, s->ev->subject);
-  if (s->ev->state.p != NULL)
-    p->state = keep(s, s->ev->state);
-  else if (s->f->start_state >= 0)
-    p->state = keep(s, s->f->states[s->f->start_state].id);
+  p->state = keep(s, s->ev->state.p != NULL ? s->ev->state : p->state);
+  p->object.team = keep(s, s->ev->object.team);
+  p->object_changed = p->object.team.p != NULL;
   p->status = ML_OPEN;
   p->run = ML_RUN_RUNNING;
   tell(s, ML_TOLD_STARTED, 0, -1, s->ev->text)->data = drafts_show(s, &d);
   drafts_free(&d);
-  if (s->ev->assign.p != NULL && s->ev->assign.n > 0)
-    assign(s, s->ev->assign);
+  edit_at_start(s);
+  if (is_object(s->f)) {
+    edit_status(s);               /* one that has ended already may be kept */
+    run_update(s);
+    return ML_OK;
+  }
   st = ml_process_add_strand(p, s->f, 0);
   if (st == NULL)
     return ML_NOMEM;
@@ -144,7 +163,21 @@ static handler *const handlers[ML_EV_COUNT] = {
   [ML_EV_COMMENTED] = on_commented, [ML_EV_EDITED] = on_edited,
   [ML_EV_SHARED] = on_shared,
   [ML_EV_DELIVERED] = on_delivered, [ML_EV_UNDELIVERED] = on_undelivered,
+  [ML_EV_DERIVED] = on_derived,     [ML_EV_ERRAND] = on_errand,
 };
+
+/* What people and other programs ask; EDITED says for itself. */
+static bool from_outside(ml_event_kind k) {
+  switch (k) {
+    case ML_EV_COMPLETED: case ML_EV_CLAIMED: case ML_EV_RELEASED:
+    case ML_EV_REASSIGNED: case ML_EV_SIGNALLED: case ML_EV_RETRIED:
+    case ML_EV_SKIPPED: case ML_EV_RESET: case ML_EV_CANCELLED:
+    case ML_EV_COMMENTED: case ML_EV_ERRAND:
+      return true;
+    default:
+      return false;
+  }
+}
 
 ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
                  const ml_now *now, ml_made *out, ml_err *e) {
@@ -156,6 +189,9 @@ ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
     return ml_err_set(e, ML_INVALID, "", "no such event");
   if ((ev->kind == ML_EV_STARTED) != (p->seq == 0))
     return ml_err_set(e, ML_CONFLICT, "", "the process has begun already");
+  if (p->deleted && from_outside(ev->kind))
+    return ml_err_set(e, ML_NOT_FOUND, "", "the process is deleted; it can only "
+                      "be restored");
   rc = handlers[ev->kind](&s);
   if (s.starved)
     return ML_NOMEM;

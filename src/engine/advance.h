@@ -46,6 +46,10 @@ typedef enum ml_event_kind {
                           only its fields */
   ML_EV_DELIVERED,     /* no (outgoing), data */
   ML_EV_UNDELIVERED,   /* no (outgoing), text; after_ms >= 0: again then */
+  ML_EV_ERRAND,        /* errand, no (0: a new one): a task that is no activity's */
+  ML_EV_DERIVED,       /* data: {id: value} of derived fields; truths: the rules
+                          after it that apply, by place; outcome: not none when
+                          it was a creation */
   ML_EV_COUNT
 } ml_event_kind;
 
@@ -57,6 +61,20 @@ typedef struct ml_actor {
   size_t lane_count;
   bool operator_;
 } ml_actor;
+
+/*
+** A task of a process that no activity waits for (P3.3): somebody is to call, or
+** has called ("logging": born COMPLETED, with its own time).
+*/
+typedef struct ml_errand {
+  ml_str title;                 /* none: unchanged */
+  ml_str assignee;              /* none: unchanged; "": nobody */
+  bool has_due, has_status;
+  int64_t due_ms;               /* 0 none */
+  ml_tasks status;
+  int64_t at_ms;                /* when it ended; 0: now */
+  ml_str more;                  /* JSON object of what else is known of it */
+} ml_errand;
 
 typedef struct ml_event {
   ml_event_kind kind;
@@ -74,8 +92,13 @@ typedef struct ml_event {
   ml_status status;             /* EDITED with has_status */
   bool has_status, has_next_action;
   int64_t next_action_ms;
+  ml_object object;             /* STARTED (team too), EDITED; as above */
+  bool has_deleted, deleted;    /* EDITED */
+  bool has_parent;              /* EDITED: parent_n; looked at by the caller */
+  int64_t parent_n;             /* 0: none */
   int64_t after_ms;             /* LOST: Retry-After; -1 none */
   const ml_answer *answer;
+  const ml_errand *errand;
   const bool *truths;
   size_t truth_count;
   const ml_form_field *form;    /* STARTED by a form: what it may fill */
@@ -131,8 +154,12 @@ typedef struct ml_made {
     uint32_t act;
     int16_t lane;
     int64_t created_ms, due_ms;
+    ml_str label;               /* an errand's title; else none */
+    int64_t at_ms;              /* when; 0: now */
   }      *ended;          size_t ended_count, ended_cap;
   uint32_t task_no;       /* COMPLETED: the activity it belonged to */
+  uint32_t more_no;       /* ERRAND: the task, and what is known of it */
+  ml_str more;
 } ml_made;
 
 void ml_made_reset(ml_made *m);   /* empty, keeps the lists' memory */

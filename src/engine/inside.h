@@ -104,8 +104,29 @@ void act_answer(step *s, ml_act *a, ml_str json);  /* its open call is done */
 void task_open(step *s, ml_act *a, ml_str form);   /* offer or allocate */
 void ask_again(step *s);       /* is_complete of who waits to be asked */
 void assign(step *s, ml_str who);
+ml_rc object_check(step *s);   /* edit.c: the event's ids of others */
+void object_apply(step *s);
+ml_str object_show(step *s, ml_str v);
+void edit_at_start(step *s);
+void edit_status(step *s);
+void run_stop(step *s);        /* operate.c */
+void in_flight_again(step *s); /* woke.c: dispatch it anew */
 bool state_may(const ml_flow *f, ml_str from, ml_str to);
 ml_rc state_check(step *s, ml_str to, const char *at, ml_err *e);
+
+/* errand.c */
+bool is_errand(const ml_task *t);
+ml_rc errand_may(step *s, const ml_task *t);
+ml_rc errand_completed(step *s, ml_task *t);
+void errand_end(step *s, ml_task *t, ml_tasks status, int64_t at_ms);
+ml_rc on_errand(step *s);
+
+/* life.c */
+void hook_start(step *s, const ml_life_rule *r);
+void hooks_next_action(step *s);
+bool is_hook(const step *s, uint32_t strand_no);   /* a rule's, not a phase's */
+bool is_hook_act(const step *s, uint32_t act_no);
+ml_rc on_derived(step *s);
 
 /* retry.c */
 int64_t retry_wait(const ml_retry *r, uint32_t k, ml_rand *rand);

@@ -8,7 +8,7 @@
 void ml_made_reset(ml_made *m) {
   ml_arena_free(&m->arena);
   m->record_count = m->effect_count = m->task_count = m->ended_count = 0;
-  m->task_no = 0;
+  m->task_no = m->more_no = 0;
 }
 
 void ml_made_free(ml_made *m) {
@@ -73,6 +73,8 @@ static bool by_actor(const step *s, ml_told told) {
     case ML_TOLD_STATE: case ML_TOLD_ASSIGNED: case ML_TOLD_COMMENT:
     case ML_TOLD_SIGNAL: case ML_TOLD_RETRIED: case ML_TOLD_SKIPPED:
     case ML_TOLD_RESET: case ML_TOLD_CANCELLED: case ML_TOLD_TERMINATED:
+    case ML_TOLD_REOPENED: case ML_TOLD_DELETED: case ML_TOLD_RESTORED:
+    case ML_TOLD_OBJECT:
       return true;
     case ML_TOLD_ALLOCATED:
       return s->ev->kind == ML_EV_REASSIGNED;
@@ -149,6 +151,8 @@ void task_end(step *s, ml_task *t, ml_tasks status, ml_str who,
   list += s->out->ended_count++;
   *list = (struct ml_task_end){t->no, status, made_text(s, who),
                                made_text(s, outcome), t->act, t->lane,
-                               t->created_ms, t->due_ms};
+                               t->created_ms, t->due_ms,
+                               t->act == 0 ? made_text(s, t->form) : ML_NOSTR,
+                               0};
   ml_process_drop_task(s->p, t->no);
 }

@@ -176,14 +176,14 @@ ml_rc on_reset(step *s) {
   return ML_OK;
 }
 
-ml_rc on_cancelled(step *s) {
-  ml_rc rc = need_open(s);
-
-  if (rc != ML_OK)
-    return rc;
+/* Whatever is under way ends as Terminated, and nothing more is started; what
+** rules started goes on, for it belongs to a write that has happened. */
+void run_stop(step *s) {
   for (uint32_t i = 0; i < s->p->act_count; i++) {
     ml_act *a = &s->p->acts[i];
 
+    if (is_hook(s, a->strand))
+      continue;
     if (a->status != ML_ACT_SUCCESS && a->status != ML_ACT_TERMINATED &&
         !a->aside) {
       act_move(s, a, ML_TURN_STOPPED);
@@ -191,8 +191,17 @@ ml_rc on_cancelled(step *s) {
     }
   }
   for (uint32_t i = s->p->out_count; i-- > 0;)
-    if (s->p->outs[i].kind == ML_OUT_START)
+    if (s->p->outs[i].kind == ML_OUT_START &&
+        !is_hook_act(s, s->p->outs[i].act))
       ml_process_drop_out(s->p, s->p->outs[i].no);
+}
+
+ml_rc on_cancelled(step *s) {
+  ml_rc rc = need_open(s);
+
+  if (rc != ML_OK)
+    return rc;
+  run_stop(s);
   run_end(s, ML_CANCELLED, s->ev->text.p != NULL ? keep(s, s->ev->text)
                                                  : ML_NOSTR);
   return ML_OK;
@@ -337,101 +346,6 @@ ml_rc on_signalled(step *s) {
     ask_again(s);
     run_update(s);
   }
-  return rc;
-}
-
-/* ---- edits ---- */
-
-bool state_may(const ml_flow *f, ml_str from, ml_str to) {
-  int a = from.p != NULL ? ml_flow_state(f, from) : -1;
-  int b = ml_flow_state(f, to);
-
-  if (f->move_count == 0 || ml_str_eq(from, to) || a < 0)
-    return true;
-  for (uint16_t i = 0; i < f->move_count; i++)
-    if (f->moves[i][0] == a && f->moves[i][1] == b)
-      return true;
-  return false;
-}
-
-ml_rc state_check(step *s, ml_str to, const char *at, ml_err *e) {
-  char known[240] = "";
-  size_t n = 0;
-  bool there = ml_flow_state(s->f, to) >= 0;
-
-  if (there && state_may(s->f, s->p->state, to))
-    return ML_OK;
-  for (uint16_t i = 0; i < s->f->state_count && n < sizeof known - 70; i++)
-    if (!there || state_may(s->f, s->p->state, s->f->states[i].id))
-      n += (size_t)snprintf(known + n, sizeof known - n, "%s%.*s",
-                            n > 0 ? ", " : "",
-                            (int)(s->f->states[i].id.n > 60
-                                      ? 60 : s->f->states[i].id.n),
-                            s->f->states[i].id.p);
-  if (!there)
-    return ml_err_set(e, ML_INVALID, at, "no state '%.*s'; states are: %s",
-                      (int)(to.n > 80 ? 80 : to.n), to.p,
-                      known[0] != '\0' ? known : "(none declared)");
-  return ml_err_set(e, ML_CONFLICT, at,
-                    "state '%.*s' cannot follow '%.*s'; allowed: %s",
-                    (int)to.n, to.p, (int)s->p->state.n, s->p->state.p, known);
-}
-
-/* "": nobody.  First assignment is written once, the last each time. */
-void assign(step *s, ml_str who) {
-  ml_process *p = s->p;
-
-  p->assigned_to = who.n > 0 ? keep(s, who) : ML_NOSTR;
-  if (who.n > 0) {
-    p->last_assigned_ms = s->now->wall_ms;
-    if (p->first_assigned_ms == 0) {
-      p->first_assigned_ms = s->now->wall_ms;
-      p->first_assigned_to = p->assigned_to;
-    }
-  }
-  tell(s, ML_TOLD_ASSIGNED, 0, -1, who);
-}
-
-ml_rc on_edited(step *s) {
-  const ml_event *ev = s->ev;
-  drafts d = {0};
-  bool *allowed = NULL;
-  ml_rc rc = ML_OK;
-
-  if (ev->form != NULL) {                   /* only what a form may fill */
-    allowed = ml_arena_zero(&s->out->arena, s->f->field_count + 1u);
-    if (allowed == NULL)
-      return ML_NOMEM;
-    for (uint16_t i = 0; i < ev->form_count; i++)
-      allowed[ev->form[i].field] = ev->form[i].edit;
-  }
-  rc = drafts_check(s, &d, ev->data, "/data", allowed, s->e);
-  if (rc == ML_OK && ev->state.p != NULL)
-    rc = state_check(s, ev->state, "/state", s->e);
-  if (rc == ML_OK) {
-    if (d.count > 0) {
-      ml_str shown = drafts_show(s, &d);
-
-      drafts_apply(s, &d);
-      tell(s, ML_TOLD_DATA, 0, -1, ML_NOSTR)->data = shown;
-    }
-    if (ev->subject.p != NULL) {
-      s->p->subject = ev->subject.n > 0 ? keep(s, ev->subject) : ML_NOSTR;
-      tell(s, ML_TOLD_SUBJECT, 0, -1, ev->subject);
-    }
-    if (ev->state.p != NULL) {
-      s->p->state = keep(s, ev->state);
-      tell(s, ML_TOLD_STATE, 0, -1, ev->state);
-    }
-    if (ev->assign.p != NULL)
-        assign(s, ev->assign);
-    if (ev->has_next_action)
-      s->p->next_action_ms = ev->next_action_ms;
-    if (d.count > 0)
-      ask_again(s);
-    run_update(s);
-  }
-  drafts_free(&d);
   return rc;
 }
 

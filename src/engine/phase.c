@@ -110,7 +110,7 @@ static void phase_start(step *s, uint32_t strand_no, const bool *truths) {
     if (next < l->first_phase + l->phase_count)
       phase_enter(s, parent, next, NULL);
     else
-      phase_enter(s, parent, l->branch < 0 ? ML_TO_FINISH : ML_TO_JOIN, NULL);
+      phase_enter(s, parent, l->branch == ML_LIST_OWN ? ML_TO_FINISH : ML_TO_JOIN, NULL);
     return;
   }
   st->entered[st->phase - s->f->lists[st->list].first_phase]++;
@@ -139,6 +139,10 @@ void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by) {
     return;
   if (phase == ML_TO_FINISH) {
     run_end(s, ML_COMPLETED, ML_NOSTR);
+    return;
+  }
+  if (phase == ML_TO_JOIN && s->f->lists[st->list].branch == ML_LIST_HOOK) {
+    ml_process_drop_strand(s->p, strand_no);   /* its activity is over */
     return;
   }
   if (phase == ML_TO_JOIN) {
@@ -199,7 +203,7 @@ int32_t phase_next(const ml_flow *f, uint16_t phase, ml_str outcome) {
     return to;
   if (phase + 1 < l->first_phase + l->phase_count)
     return phase + 1;
-  return l->branch < 0 ? ML_TO_FINISH : ML_TO_JOIN;
+  return l->branch == ML_LIST_OWN ? ML_TO_FINISH : ML_TO_JOIN;
 }
 
 /* Forget what the phase held; history has it. */
@@ -262,7 +266,7 @@ void run_update(step *s) {
   for (uint32_t i = 0; i < s->p->act_count; i++)
     if (!s->p->acts[i].aside)
       acts[n++] = s->p->acts[i].status;
-  run = ml_move_aggregate(acts, n, s->p->strand_count > 0, false);
+  run = ml_move_aggregate(acts, n, true, false);
   for (uint32_t i = 0; i < s->p->strand_count; i++)
     if (s->p->strands[i].stuck) {
       run = ML_RUN_ERROR;
@@ -323,13 +327,15 @@ static void tell_parent(step *s) {
 void run_end(step *s, ml_status status, ml_str why) {
   ml_process *p = s->p;
 
-  while (p->task_count > 0)
-    task_end(s, &p->tasks[p->task_count - 1], ML_TASK_CANCELLED, ML_NOSTR,
-             ML_NOSTR);
-  while (p->act_count > 0)
-    ml_process_drop_act(p, p->acts[p->act_count - 1].no);
-  while (p->strand_count > 0)
-    ml_process_drop_strand(p, p->strands[p->strand_count - 1].no);
+  for (uint32_t i = p->task_count; i-- > 0 && !s->starved;)
+    if (!is_hook_act(s, p->tasks[i].act))
+      task_end(s, &p->tasks[i], ML_TASK_CANCELLED, ML_NOSTR, ML_NOSTR);
+  for (uint32_t i = p->act_count; i-- > 0;)
+    if (!is_hook(s, p->acts[i].strand))
+      ml_process_drop_act(p, p->acts[i].no);
+  for (uint32_t i = p->strand_count; i-- > 0;)
+    if (!is_hook(s, p->strands[i].no))
+      ml_process_drop_strand(p, p->strands[i].no);
   p->status = status;
   p->message = why;
   p->next_action_ms = 0;

@@ -232,6 +232,8 @@ ml_rc on_completed(step *s) {
   ml_str shown;
   ml_rc rc = find_task(s, &t);
 
+  if (rc == ML_OK && is_errand(t))
+    return errand_completed(s, t);
   if (rc == ML_OK)
     rc = may_do(s, t, false);
   if (rc != ML_OK)
@@ -264,17 +266,23 @@ ml_rc on_completed(step *s) {
   return rc;
 }
 
+static int32_t def_of_task(const step *s, const ml_task *t) {
+  const ml_act *a = ml_process_act(s->p, t->act);
+
+  return a != NULL ? a->def : -1;
+}
+
 ml_rc on_claimed(step *s) {
   ml_task *t;
   ml_rc rc = find_task(s, &t);
 
   if (rc == ML_OK)
-    rc = may_do(s, t, true);
+    rc = is_errand(t) ? errand_may(s, t) : may_do(s, t, true);
   if (rc != ML_OK)
     return rc;
   if (t->assignee.p == NULL) {
     t->assignee = keep(s, s->ev->actor.who);
-    tell(s, ML_TOLD_CLAIMED, t->no, ml_process_act(s->p, t->act)->def,
+    tell(s, ML_TOLD_CLAIMED, t->no, def_of_task(s, t),
          t->assignee);
     task_changed(s, t->no);
   }
@@ -293,7 +301,7 @@ ml_rc on_released(step *s) {
     return ml_err_set(s->e, ML_REFUSED, "", "the task is allocated to '%.*s'",
                       (int)t->assignee.n, t->assignee.p);
   t->assignee = ML_NOSTR;
-  tell(s, ML_TOLD_RELEASED, t->no, ml_process_act(s->p, t->act)->def, ML_NOSTR);
+  tell(s, ML_TOLD_RELEASED, t->no, def_of_task(s, t), ML_NOSTR);
   task_changed(s, t->no);
   return ML_OK;
 }
@@ -309,8 +317,7 @@ ml_rc on_reassigned(step *s) {
     return ml_err_set(s->e, ML_REFUSED, "", "only an operator may reassign a "
                       "task");
   t->assignee = keep(s, s->ev->to);
-  tell(s, ML_TOLD_ALLOCATED, t->no, ml_process_act(s->p, t->act)->def,
-       t->assignee);
+  tell(s, ML_TOLD_ALLOCATED, t->no, def_of_task(s, t), t->assignee);
   task_changed(s, t->no);
   return ML_OK;
 }

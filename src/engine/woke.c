@@ -101,9 +101,12 @@ static void out_send(step *s, ml_outgoing *o) {
 
 ml_rc on_woke(step *s) {
   ml_process *p = s->p;
+
   uint32_t last = p->next_no;    /* only what was there when we looked */
 
-  for (uint32_t no = 1; no < last && p->status == ML_OPEN; no++) {
+  if (p->deleted)
+    return ML_OK;                /* no timer rings for it */
+  for (uint32_t no = 1; no < last; no++) {
     ml_act *a = ml_process_act(p, no);
 
     if (a != NULL)
@@ -117,6 +120,7 @@ ml_rc on_woke(step *s) {
   if (over(s, p->next_action_ms)) {
     p->next_action_ms = 0;
     tell(s, ML_TOLD_WOKE, 0, -1, ML_STR("next action"));
+    hooks_next_action(s);
   }
   run_update(s);
   return ML_OK;
@@ -124,7 +128,7 @@ ml_rc on_woke(step *s) {
 
 /* What was in flight lived in another engine's memory: dispatch it anew.  An
 ** open HTTP call is asked again by replaying its script, with its key. */
-ml_rc on_recovered(step *s) {
+void in_flight_again(step *s) {
   ml_process *p = s->p;
 
   for (uint32_t i = 0; i < p->strand_count; i++)
@@ -148,5 +152,11 @@ ml_rc on_recovered(step *s) {
   for (uint32_t i = 0; i < p->out_count; i++)
     if (p->outs[i].due_ms == 0)
       out_send(s, &p->outs[i]);
+}
+
+ml_rc on_recovered(step *s) {
+  if (s->p->deleted)
+    return ML_OK;
+  in_flight_again(s);
   return on_woke(s);
 }

@@ -66,6 +66,12 @@ static ml_rc check_member(step *s, drafts *d, const ml_jmember *m,
                       "field '%.*s' cannot be edited here",
                       (int)s->f->fields[i].short_id.n,
                       s->f->fields[i].short_id.p);
+  if (s->f->fields[i].derived)
+    return ml_err_set(e, ML_INVALID, at_member(base, m).text,
+                      "field '%.*s' is derived from others "
+                      "and cannot be written",
+                      (int)s->f->fields[i].short_id.n,
+                      s->f->fields[i].short_id.p);
   ml_buf_reset(text);
   rc = ml_field_check(&s->f->fields[i], &m->value, base, text, e);
   if (rc == ML_OK && text->bad)

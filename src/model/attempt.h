@@ -34,6 +34,7 @@ typedef enum ml_ask_kind {
   ML_ASK_EVAL,            /* a line of Lua (REPL), or a file (`try`) */
   ML_ASK_TEST,            /* a slice of test.lua */
   ML_ASK_FORGET,          /* drop a bundle, or a suspended slice */
+  ML_ASK_OBJECT,          /* a process is written: derived fields and rules */
   ML_ASK_COUNT
 } ml_ask_kind;
 

@@ -384,6 +384,113 @@ static ml_rc check_multi(const judge *j) {
   return rc;
 }
 
+/* A number as it is kept: the text that its choice must have. */
+static int number_choice(const judge *j, const ml_json *v, bool whole) {
+  ml_buf b = {0};
+  int k = -1;
+
+  if (v->type == ML_JINT || (v->type == ML_JREAL && !whole))
+    put_number(&b, v);
+  if (b.bad)
+    j->out->bad = true;
+  else if (b.len > 0)
+    k = choice_of(j->f, (ml_str){b.p, b.len});
+  ml_buf_free(&b);
+  return k;
+}
+
+static ml_rc check_number_enum(const judge *j, bool whole) {
+  if (number_choice(j, j->v, whole) < 0)
+    return refuse_choice(j, "one of its choices");
+  put_number(j->out, j->v);
+  return ML_OK;
+}
+
+static ml_rc check_number_list(const judge *j, bool whole) {
+  if (j->v->type != ML_JARR)
+    return refuse_choice(j, "a list of its choices");
+  for (uint32_t i = 0; i < j->v->count; i++) {
+    int k = number_choice(j, &j->v->arr[i], whole);
+
+    if (k < 0)
+      return refuse_choice(j, "a list of its choices");
+    for (uint32_t n = 0; n < i; n++)
+      if (number_choice(j, &j->v->arr[n], whole) == k)
+        return refuse(j, "a list without doubles");
+  }
+  ml_buf_putc(j->out, '[');
+  for (uint32_t k = 0, n = 0; k < j->f->of_count; k++)
+    for (uint32_t i = 0; i < j->v->count; i++)
+      if (number_choice(j, &j->v->arr[i], whole) == (int)k) {
+        ml_buf_puts(j->out, n++ > 0 ? "," : "");
+        put_number(j->out, &j->v->arr[i]);
+      }
+  ml_buf_putc(j->out, ']');
+  return ML_OK;
+}
+
+/* ---- names, ids, files ---- */
+
+enum { NAME_MAX_BYTES = 200, PHOTOS_MAX = 100, FILE_URL_MAX = 2048 };
+
+static bool is_blank(ml_str s) {
+  for (size_t i = 0; i < s.n; i++)
+    if (s.p[i] != ' ')
+      return false;
+  return true;
+}
+
+static ml_rc check_name(const judge *j) {
+  ml_str s = j->v->s;
+
+  if (j->v->type != ML_JSTR || is_blank(s) || s.n > NAME_MAX_BYTES
+      || !ml_text_printable(s))
+    return refuse(j, "a name: one line, not blank, at most 200 bytes");
+  ml_json_put_str(j->out, s);
+  return ML_OK;
+}
+
+static ml_rc check_string_id(const judge *j) {
+  ml_str s = j->v->s;
+
+  if (j->v->type != ML_JSTR || s.n > NAME_MAX_BYTES || !ml_text_printable(s)
+      || memchr(s.p, ' ', s.n) != NULL)
+    return refuse(j, "an id: printable, without blanks, at most 200 bytes");
+  ml_json_put_str(j->out, s);
+  return ML_OK;
+}
+
+static ml_rc check_integer_id(const judge *j) {
+  if (j->v->type != ML_JINT || j->v->i <= 0)
+    return refuse(j, "an id: an integer above 0");
+  ml_buf_printf(j->out, "%lld", (long long)j->v->i);
+  return ML_OK;
+}
+
+static ml_rc check_file(const judge *j, const ml_json *v) {
+  if (v->type != ML_JSTR || v->s.n > FILE_URL_MAX || !is_url(v->s)
+      || !is_clean(v->s, false) || !ml_text_utf8(v->s))
+    return refuse(j, j->f->type == ML_F_PHOTOS
+                         ? "a list of at most 100 URLs of pictures"
+                         : "the URL of a file (http:// or https://)");
+  ml_json_put_str(j->out, v->s);
+  return ML_OK;
+}
+
+static ml_rc check_photos(const judge *j) {
+  ml_rc rc = ML_OK;
+
+  if (j->v->type != ML_JARR || j->v->count > PHOTOS_MAX)
+    return refuse(j, "a list of at most 100 URLs of pictures");
+  ml_buf_putc(j->out, '[');
+  for (uint32_t i = 0; i < j->v->count && rc == ML_OK; i++) {
+    ml_buf_puts(j->out, i > 0 ? "," : "");
+    rc = check_file(j, &j->v->arr[i]);
+  }
+  ml_buf_putc(j->out, ']');
+  return rc;
+}
+
 /* ---- dates and times ---- */
 
 /* Exactly n digits at p, or -1. */
@@ -436,7 +543,8 @@ static ml_rc check_time(const judge *j) {
   return ML_OK;
 }
 
-static ml_rc check_datetime(const judge *j) {
+/* The moment in *out; false: it is none, and told. */
+static ml_rc moment_of(const judge *j, int64_t *out) {
   const int64_t lo = -62135596800000, hi = 253402300799999;   /* years 1-9999 */
   ml_err e = {0};
   int64_t ms = 0;
@@ -449,7 +557,23 @@ static ml_rc check_datetime(const judge *j) {
                      "zone such as '2026-03-01T09:30:00+09:00'");
   if (ms < lo || ms > hi)
     return refuse(j, "a moment of the years 1 to 9999");
-  ml_buf_printf(j->out, "%lld", (long long)ms);
+  *out = ms;
+  return ML_OK;
+}
+
+static ml_rc check_datetime(const judge *j) {
+  int64_t ms;
+  ml_rc rc = moment_of(j, &ms);
+
+  if (rc != ML_OK)
+    return rc;
+  if (j->f->type == ML_F_DATETIME) {
+    ml_buf_printf(j->out, "%lld", (long long)ms);
+    return ML_OK;
+  }
+  ml_buf_putc(j->out, '"');
+  ml_text_put_moment(j->out, ms);
+  ml_buf_putc(j->out, '"');
   return ML_OK;
 }
 
@@ -538,16 +662,29 @@ static ml_rc check_json(const judge *j) {
 
 /* ---- all of them ---- */
 
+static bool is_list(ml_ftype t) {
+  return t == ML_F_MULTI || t == ML_F_MULTI_INTEGER || t == ML_F_MULTI_FLOAT
+         || t == ML_F_PHOTOS;
+}
+
+bool ml_field_chooses(ml_ftype t) {
+  return t == ML_F_SELECT || t == ML_F_MULTI || t == ML_F_INTEGER_ENUM
+         || t == ML_F_FLOAT_ENUM || t == ML_F_MULTI_INTEGER
+         || t == ML_F_MULTI_FLOAT;
+}
+
 static bool is_nothing(const ml_field *f, const ml_json *v) {
   if (v->type == ML_JNULL)
     return true;
-  if (f->type == ML_F_MULTI && v->type == ML_JARR && v->count == 0)
+  if (is_list(f->type) && v->type == ML_JARR && v->count == 0)
     return true;
   if (v->type != ML_JSTR || v->s.n > 0)
     return false;
   return f->type != ML_F_JSON && f->type != ML_F_INTEGER
          && f->type != ML_F_NUMBER && f->type != ML_F_BOOLEAN
-         && f->type != ML_F_MULTI;
+         && f->type != ML_F_FLOAT && f->type != ML_F_INTEGER_ID
+         && f->type != ML_F_INTEGER_ENUM && f->type != ML_F_FLOAT_ENUM
+         && f->type != ML_F_NESTED && f->type != ML_F_API && !is_list(f->type);
 }
 
 static ml_rc check(const judge *j) {
@@ -563,8 +700,20 @@ static ml_rc check(const judge *j) {
   case ML_F_MULTI: return check_multi(j);
   case ML_F_DATE: return check_date(j);
   case ML_F_TIME: return check_time(j);
-  case ML_F_DATETIME: return check_datetime(j);
-  case ML_F_JSON: return check_json(j);
+  case ML_F_DATETIME: case ML_F_DATETIME_ISO: return check_datetime(j);
+  case ML_F_JSON: case ML_F_API: return check_json(j);
+  case ML_F_NESTED:
+    return j->v->type == ML_JOBJ ? check_json(j) : refuse(j, "an object");
+  case ML_F_FLOAT: return check_number(j);
+  case ML_F_STRING_ID: return check_string_id(j);
+  case ML_F_INTEGER_ID: return check_integer_id(j);
+  case ML_F_INTEGER_ENUM: return check_number_enum(j, true);
+  case ML_F_FLOAT_ENUM: return check_number_enum(j, false);
+  case ML_F_MULTI_INTEGER: return check_number_list(j, true);
+  case ML_F_MULTI_FLOAT: return check_number_list(j, false);
+  case ML_F_NAME: return check_name(j);
+  case ML_F_PHOTO: case ML_F_AUDIO: return check_file(j, j->v);
+  case ML_F_PHOTOS: return check_photos(j);
   case ML_F_DURATION: return check_duration(j);
   case ML_F_COUNT: break;
   }

@@ -26,6 +26,13 @@ enum { ML_FIELD_BYTES_MAX = 1 << 20, ML_FIELD_STRING_MAX = 64 << 10 };
 **   datetime: integer ms or RFC 3339 text    date "YYYY-MM-DD"  time "HH:MM[:SS]"
 **   decimal: a text or number of digits; kept as text without needless zeros
 **   multi and []: no value      number: 2.0 is kept as 2
+**   float as number; stringId: printable, no blanks, at most 200 bytes;
+**   integerId: an integer above 0; integerEnum, floatEnum: a number that is one
+**   of the choices; multiIntegerEnum, multiFloatEnum: lists of such
+**   name: one line that is not blank, at most 200 bytes
+**   datetimeISO8601: as datetime, kept as text in UTC
+**   photo, audio: a URL; multiPhotos: a list of at most 100
+**   nested: an object; apiControlled: anything, as json
 **   json: members sorted, numbers as above; "" is a value
 ** At most ML_FIELD_STRING_MAX bytes (text, json: ML_FIELD_BYTES_MAX), or the
 ** field's own `max`.
@@ -33,6 +40,9 @@ enum { ML_FIELD_BYTES_MAX = 1 << 20, ML_FIELD_STRING_MAX = 64 << 10 };
 */
 ml_rc ml_field_check(const ml_field *f, const ml_json *v, const char *at,
                      ml_buf *out, ml_err *e);
+/* Has a field of this type choices? */
+bool ml_field_chooses(ml_ftype t);
+
 /* The same for a setting's value.  duration: a text ("15m") or integer ms;
 ** kept as integer ms.  A secret is kept as text, and never shown. */
 ml_rc ml_setting_check(const ml_setting *s, const ml_json *v, const char *at,

@@ -87,6 +87,12 @@ static void parse_lanes(ml_fpass *p, const ml_json *o, ml_str at) {
   }
 }
 
+static bool type_fits(ml_ftype t, bool setting) {
+  if (setting)
+    return t <= ML_F_DURATION && t != ML_F_SELECT && t != ML_F_MULTI;
+  return t != ML_F_SECRET && t != ML_F_DURATION;
+}
+
 /* A type's word; fields and settings each have some that the other has not. */
 static bool parse_type(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                        bool setting, ml_ftype *type) {
@@ -94,15 +100,10 @@ static bool parse_type(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   ml_buf list = {0};
   bool ok = v != NULL && v->type == ML_JSTR && ml_ftype_of(v->s, type);
 
-  if (ok && setting)
-    ok = *type != ML_F_SELECT && *type != ML_F_MULTI;
-  else if (ok)
-    ok = *type != ML_F_SECRET && *type != ML_F_DURATION;
-  if (ok)
+  if (ok && type_fits(*type, setting))
     return true;
   for (int i = 0; i < ML_F_COUNT; i++)
-    if (setting ? i != ML_F_SELECT && i != ML_F_MULTI
-                : i != ML_F_SECRET && i != ML_F_DURATION)
+    if (type_fits((ml_ftype)i, setting))
       ml_buf_printf(&list, "%s%s", list.len > 0 ? ", " : "",
                     ml_ftype_name((ml_ftype)i));
   if (v == NULL)
@@ -170,7 +171,7 @@ static void parse_choices(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                           ml_field *field) {
   static const char *const known[] = {"id", "label", NULL};
   const ml_json *v = ml_fp_list(p, w, o, "of", ML_FLOW_CHOICES_MAX);
-  bool chooses = field->type == ML_F_SELECT || field->type == ML_F_MULTI;
+  bool chooses = ml_field_chooses(field->type);
 
   if (ml_json_get(o, "of") == NULL || (v != NULL && v->count == 0)) {
     if (chooses)
@@ -180,8 +181,8 @@ static void parse_choices(ml_fpass *p, const ml_fwho *w, const ml_json *o,
     return;
   }
   if (!chooses)
-    ml_fp_fault(p, w, "only fields of type select and multi have choices "
-                "('of')");
+    ml_fp_fault(p, w, "only fields of type select, multi and the Enums "
+                "have choices ('of')");
   field->of = v != NULL ? ml_fp_room(p, v->count, sizeof *field->of) : NULL;
   for (uint32_t i = 0; field->of != NULL && i < v->count; i++) {
     ml_choice *c = &field->of[field->of_count];
@@ -220,6 +221,15 @@ static void check_field_name(ml_fpass *p, const ml_fwho *w, ml_str id) {
     ml_fp_fault(p, w, "the name of a field may not begin with a digit");
   if (id.n > 0 && id.p[id.n - 1] == '!')
     ml_fp_fault(p, w, "the name of a field may not end with '!'");
+}
+
+/* A derived field: what only a written one may be told. */
+static void check_derived(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                          const ml_field *field) {
+  if (field->derived && (field->required || field->sealed
+                         || ml_json_get(o, "initial") != NULL))
+    ml_fp_fault(p, w, "a derived field is computed: it may not be required, "
+                "sealed or have an initial value");
 }
 
 static void parse_initial(ml_fpass *p, const ml_fwho *w, const ml_json *o,
@@ -262,7 +272,7 @@ static void check_field_unique(ml_fpass *p, const ml_fwho *w,
 static void parse_field(ml_fpass *p, const ml_json *o, ml_str at) {
   static const char *const known[] = {"id", "short", "type", "no", "required",
                                       "sealed", "search", "label", "of",
-                                      "initial", "max", "at", NULL};
+                                      "initial", "max", "derive", "at", NULL};
   ml_field *field = &p->f->fields[p->f->field_count];
   ml_fwho w = ml_fp_who(o, at, "field", ml_json_str(o, "id"));
   int64_t n;
@@ -281,6 +291,9 @@ static void parse_field(ml_fpass *p, const ml_json *o, ml_str at) {
   field->required = ml_fp_bool(p, &w, o, "required");
   field->sealed = ml_fp_bool(p, &w, o, "sealed");
   field->search = ml_fp_bool(p, &w, o, "search");
+  field->derived = ml_fp_function(p, &w, o, "derive");
+  check_derived(p, &w, o, field);
+  p->f->derives = p->f->derives || field->derived;
   field->label = ml_fp_label(p, &w, o, "label");
   if (ml_fp_int(p, &w, o, "max", 1, ML_FIELD_BYTES_MAX, &n))
     field->max = (uint32_t)n;
@@ -316,9 +329,26 @@ static void parse_fields(ml_fpass *p, const ml_json *o, ml_str at) {
 
 /* ---- states ---- */
 
+/* A list of texts at `key`; NULL for none. */
+static ml_str *parse_texts(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                           const char *key, size_t max, uint16_t *count) {
+  const ml_json *v = ml_fp_list(p, w, o, key, max);
+  ml_str *all = v != NULL ? ml_fp_room(p, v->count, sizeof *all) : NULL;
+
+  *count = 0;
+  for (uint32_t i = 0; all != NULL && i < v->count; i++)
+    if (ml_text_is_name(v->arr[i].type == ML_JSTR ? v->arr[i].s : ML_NOSTR))
+      all[(*count)++] = ml_fp_keep(p, v->arr[i].s);
+    else
+      ml_fp_fault(p, w, "item %u of '%s' must be a text of 1 to 200 bytes",
+                  i + 1, key);
+  return all;
+}
+
 static void parse_state_list(ml_fpass *p, const ml_fwho *w,
                              const ml_json *list) {
-  static const char *const known[] = {"id", "label", NULL};
+  static const char *const known[] = {"id", "label", "description", "color",
+                                      "tasks", NULL};
 
   p->f->states = ml_fp_room(p, list->count, sizeof(ml_state));
   for (uint32_t i = 0; p->f->states != NULL && i < list->count; i++) {
@@ -330,6 +360,10 @@ static void parse_state_list(ml_fpass *p, const ml_fwho *w,
     ml_fp_members(p, w, item, known);
     s->id = ml_fp_name(p, w, item, "id");
     s->label = ml_fp_label(p, w, item, "label");
+    s->description = ml_fp_label(p, w, item, "description");
+    ml_fp_str(p, w, item, "color", &s->color);
+    s->tasks = parse_texts(p, w, item, "tasks", ML_FLOW_STATE_TASKS_MAX,
+                           &s->task_count);
     if (s->id.n == 0)
       continue;
     if (ml_flow_state(p->f, s->id) >= 0)
@@ -375,11 +409,12 @@ static void parse_moves(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
 }
 
 static void parse_states(ml_fpass *p, const ml_json *o, ml_str at) {
-  static const char *const known[] = {"list", "start", "moves", "at", NULL};
+  static const char *const known[] = {"list", "start", "completed", "moves",
+                                      "at", NULL};
   const ml_json *v = ml_json_get(o, "states"), *list;
   ml_fwho w = ml_fp_who(v, at, "states", ML_NOSTR);
 
-  p->f->start_state = -1;
+  p->f->start_state = p->f->completed_state = -1;
   if (v == NULL)
     return;
   if (!ml_fp_is_table(p, v, at, "states"))
@@ -393,7 +428,45 @@ static void parse_states(ml_fpass *p, const ml_json *o, ml_str at) {
   parse_state_list(p, &w, list);
   if (ml_json_get(v, "start") != NULL)
     p->f->start_state = named_state(p, &w, "start", ml_json_get(v, "start"));
+  if (ml_json_get(v, "completed") != NULL)
+    p->f->completed_state = named_state(p, &w, "completed",
+                                        ml_json_get(v, "completed"));
   parse_moves(p, &w, v);
+}
+
+/* ---- the object: what it is about, what names it ---- */
+
+static int32_t parse_primary(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                             const char *key) {
+  ml_str s;
+
+  return ml_fp_str(p, w, o, key, &s) ? ml_fp_field(p, w, key, s) : -1;
+}
+
+static bool may_be_key(ml_ftype t) {
+  return t == ML_F_STRING || t == ML_F_INTEGER || t == ML_F_EMAIL
+         || t == ML_F_STRING_ID || t == ML_F_INTEGER_ID
+         || t == ML_F_PHONE || t == ML_F_DECIMAL;
+}
+
+static void parse_object(ml_fpass *p, const ml_json *o, ml_str at) {
+  ml_fwho w = ml_fp_who(NULL, at, "the workflow", ML_NOSTR);
+  const ml_field *key;
+
+  if (ml_json_get(o, "entity") != NULL)
+    p->f->entity = ml_fp_name(p, &w, o, "entity");
+  p->f->primary_identifier = parse_primary(p, &w, o, "primary_identifier");
+  p->f->primary_key = parse_primary(p, &w, o, "primary_key");
+  p->f->roles = parse_texts(p, &w, o, "roles", ML_FLOW_ROLES_MAX,
+                            &p->f->role_count);
+  if (p->f->primary_key < 0)
+    return;
+  key = &p->f->fields[p->f->primary_key];
+  if (!may_be_key(key->type) || key->sealed || key->derived)
+    ml_fp_fault(p, &w, "'primary_key' names '%s'; it must be a written field "
+                "of type string, integer, stringId, integerId, decimal, email or "
+                "phone, not sealed",
+                ml_fp_show(key->id).s);
 }
 
 /* ---- hosts ---- */
@@ -433,7 +506,9 @@ static void parse_hosts(ml_fpass *p, const ml_json *o, ml_str at) {
 static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   static const char *const known[] = {"name", "at", "title", "lanes",
                                       "settings", "fields", "states", "hosts",
-                                      "start", "phases", NULL};
+                                      "start", "phases", "entity", "roles",
+                                      "primary_key", "primary_identifier",
+                                      "rules", NULL};
   ml_fwho w = ml_fp_who(o, ML_STR("workflow.lua"), "workflow",
                         ml_json_str(o, "name"));
   ml_str at = w.at;
@@ -446,6 +521,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   parse_settings(p, o, at);
   parse_fields(p, o, at);
   parse_states(p, o, at);
+  parse_object(p, o, at);
   parse_hosts(p, o, at);
   ml_fp_triggers(p, o, at);
   ml_fp_phases(p, o, at);

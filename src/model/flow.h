@@ -14,10 +14,16 @@
 **       "lanes":    [ {"id","title","at"} ],
 **       "settings": [ {"id","type","required","default","at"} ],
 **       "fields":   [ {"id","short","type","no","required","sealed","search",
-**                      "label","of":[{"id","label"}],"initial","max","at"} ],
-**       "states":   {"list":[{"id","label"}],"start":id,"moves":[[from,to]]},
+**                      "label","of":[{"id","label"}],"initial","max",
+**                      "derive":true,"at"} ],
+**       "states":   {"list":[{"id","label","description","color","tasks"}],
+**                    "start":id,"completed":id,"moves":[[from,to]]},
+**       "entity", "primary_key": field, "primary_identifier": field,
+**       "roles":    ["sales", ...],
 **       "hosts":    ["api.example.com", ...],
 **       "start":    [ {"kind","name","at", ...} ],
+**       "rules":    [ {"on":"before_update","name","active","when":true,
+**                      "refuse":true | text, "entry":ENTRY,"at"} ],
 **       "phases":   [ PHASE ] } ],
 **     "rules": ..., "transactions": ... }          (model/ruleset.h)
 **   PHASE  {"name","at","entries":[ENTRY],"next","max","when":true}
@@ -51,6 +57,14 @@
 ** - A receive step takes "edit" (fields its message may fill) as a task does.
 ** - A partner's start ("partner") has a form as they do, and "client", the field
 **   its client goes to.
+** - Without phases a workflow is an object: its process is OPEN, waits for
+**   nobody, and ends when somebody sets its status.
+** - Rules of a process's life (P3.7): what refuses stands before the write and
+**   is pure; an `entry` is an activity that is started after it, in a list of its
+**   own (list.branch is ML_LIST_HOOK) whose one phase has the rule's name.
+**   next_action has one entry, started when nextActionAt has come.
+** - A derived field ("derive") is computed, never written: it may not be
+**   required, sealed, edited by a form or given an initial value.
 ** - Kinds of triggers: form and http ("form":["f","g!"]), schedule ("every" |
 **   "daily" | "weekly" | "monthly", "zone", "missed": "once" | "skip", "data"),
 **   poll ("every", "run":true), which keeps what else its maker puts in;
@@ -83,6 +97,7 @@ typedef struct ml_field {
   ml_ftype type;
   int32_t no;                    /* the author's number, or -1 */
   bool required, sealed, search;
+  bool derived;                  /* a function of the others makes it */
   ml_str label;                  /* JSON or none */
   ml_choice *of;
   uint32_t of_count;
@@ -188,11 +203,24 @@ typedef struct ml_branch {
   ml_str path;                   /* "4.1" */
 } ml_branch;
 
-/* A list of phases in order: list 0 is the workflow's own. */
+/* A list of phases in order: list 0 is the workflow's own, perhaps empty. */
+enum { ML_LIST_OWN = -1, ML_LIST_HOOK = -2 };
 typedef struct ml_list {
   uint16_t first_phase, phase_count;         /* in flow->phases */
-  int32_t branch;                /* -1: the workflow's own */
+  int32_t branch;                /* in flow->branches, or ML_LIST_* */
 } ml_list;
+
+/* A rule of a process's life. */
+typedef enum ml_life { ML_LIFE_BEFORE_CREATE, ML_LIFE_BEFORE_UPDATE,
+                       ML_LIFE_AFTER_CREATE, ML_LIFE_AFTER_UPDATE,
+                       ML_LIFE_NEXT_ACTION, ML_LIFE_COUNT } ml_life;
+typedef struct ml_life_rule {
+  ml_life on;
+  ml_str name;
+  bool active;                   /* else it is only shown */
+  uint16_t index;                /* 1-based place among those of its `on` */
+  int32_t list;                  /* its activity's; -1: it refuses */
+} ml_life_rule;
 
 typedef struct ml_trigger {
   ml_str kind;                   /* "form", "http", "poll", "webhook",
@@ -209,7 +237,11 @@ typedef struct ml_trigger {
 } ml_trigger;
 
 typedef struct ml_state {
-  ml_str id, label;
+  ml_str id, label;              /* id: also its short id; fixed */
+  ml_str description;            /* JSON or none */
+  ml_str color;                  /* or none */
+  ml_str *tasks;                 /* kinds of tasks that belong to it */
+  uint16_t task_count;
 } ml_state;
 
 typedef struct ml_flow {
@@ -226,8 +258,16 @@ typedef struct ml_flow {
   ml_activity *activities;   uint16_t activity_count;
   ml_state *states;          uint16_t state_count;
   int32_t start_state;           /* -1: none */
+  int32_t completed_state;       /* one that is completed gets it; -1: none */
   uint16_t (*moves)[2];      uint16_t move_count;   /* none: anything goes */
   ml_str *hosts;             uint16_t host_count;
+  ml_str entity;                 /* what its records are; or none */
+  int32_t primary_key;           /* field, unique in a team; -1: none */
+  int32_t primary_identifier;    /* field that names it to people; -1: none */
+  ml_str *roles;             uint16_t role_count;
+  ml_life_rule *rules;       uint16_t rule_count;
+  bool derives;                  /* some field is derived */
+  bool judges_create, judges_update;   /* an active rule looks at those */
 } ml_flow;
 
 /* Where mistakes are told, each as it is found: `at` is "file:line". */
@@ -251,6 +291,7 @@ int ml_flow_lane(const ml_flow *f, ml_str id);
 int ml_flow_setting(const ml_flow *f, ml_str id);
 int ml_flow_state(const ml_flow *f, ml_str id);
 int ml_flow_trigger(const ml_flow *f, ml_str name);
+const char *ml_life_name(ml_life on);                /* "before_update" */
 const ml_outcome *ml_flow_outcome(const ml_activity *a, ml_str id);
 
 #endif

@@ -457,6 +457,11 @@ static void form_item(ml_fpass *p, const ml_fwho *w, const char *key,
   if (mark && !edit)
     ml_fp_fault(p, w, "'%s' only shows: '%s' may not be marked with '!'", key,
                 ml_fp_show(name).s);
+  if (edit && (p->f->fields[field].derived
+               || p->f->fields[field].type == ML_F_API))
+    ml_fp_fault(p, w, "'%s' names '%s', which is %s: no form can fill it", key,
+                ml_fp_show(name).s, p->f->fields[field].derived
+                ? "derived" : "written over the API only");
   for (uint16_t k = 0; k < *count; k++)
     if (form[k].field == field) {
       ml_fp_fault(p, w, "'%s' names '%s', which stands in the form already",

@@ -18,6 +18,7 @@ enum {
   ML_FLOW_FIELDS_MAX = 512, ML_FLOW_LANES_MAX = 64,
   ML_FLOW_SETTINGS_MAX = 256, ML_FLOW_CHOICES_MAX = 1000,
   ML_FLOW_OUTCOMES_MAX = 64, ML_FLOW_TRIGGERS_MAX = 64,
+  ML_FLOW_RULES_MAX = 64, ML_FLOW_STATE_TASKS_MAX = 64, ML_FLOW_ROLES_MAX = 64,
   ML_FLOW_STATES_MAX = 256, ML_FLOW_MOVES_MAX = 4096, ML_FLOW_HOSTS_MAX = 64,
   ML_FLOW_RETRIES_MAX = 1000, ML_FLOW_ENTRIES_MAX = 1000000 /* max = */
 };
@@ -111,6 +112,11 @@ void ml_fp_verify(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                   ml_trigger *t);
 /* flow_phase.c: the phases of the workflow's tree into p->f; next not yet. */
 void ml_fp_phases(ml_fpass *p, const ml_json *workflow, ml_str at);
+/* flow_life.c: one rule of the tree's "rules"; an entry's list is made by
+** flow_phase.c's ml_fp_hook(), which gives its number. */
+void ml_fp_rules(ml_fpass *p, const ml_json *workflow, ml_str at);
+uint16_t ml_fp_hook(ml_fpass *p, const ml_json *rule, ml_str name, ml_str path,
+                    ml_str at);
 /* flow_next.c: read `next` of every phase. */
 void ml_fp_nexts(ml_fpass *p);
 /* flow_check.c: the graph, and who writes beside whom. */

@@ -46,12 +46,24 @@ static void within(ml_fpass *p, const ml_fwho *w, size_t n, size_t max,
     ml_fp_fault(p, w, "has %zu %s, at most %zu are allowed", n, what, max);
 }
 
+/* Each rule with an activity is a list of one phase. */
+static void count_hooks(const ml_json *rules, tally *t) {
+  for (uint32_t i = 0; i < list_count(rules); i++)
+    if (ml_json_get(&rules->arr[i], "entry") != NULL) {
+      t->lists++;
+      t->phases++;
+      t->activities++;
+    }
+}
+
 /* False: too many of something; told. */
-static bool make_room(ml_fpass *p, const ml_fwho *w, const ml_json *list) {
+static bool make_room(ml_fpass *p, const ml_fwho *w, const ml_json *list,
+                      const ml_json *rules) {
   tally t = {0};
   unsigned before = p->faults;
 
   count_list(list, 0, &t);
+  count_hooks(rules, &t);
   within(p, w, t.phases, ML_FLOW_PHASES_MAX, "phases");
   within(p, w, t.activities, ML_FLOW_ACTIVITIES_MAX, "activities");
   within(p, w, t.branches, ML_FLOW_BRANCHES_MAX, "branches");
@@ -500,11 +512,38 @@ void ml_fp_phases(ml_fpass *p, const ml_json *workflow, ml_str at) {
   const ml_json *list = ml_fp_list(p, &w, workflow, "phases",
                                    UINT32_MAX);
 
-  if (list == NULL || list->count == 0) {
-    if (list != NULL || ml_json_get(workflow, "phases") == NULL)
-      ml_fp_fault(p, &w, "has no phases: phases = { { \"name\", ... } }");
+  if (list == NULL && ml_json_get(workflow, "phases") != NULL)
+    return;                       /* told: no list */
+  if ((list == NULL || list->count == 0) && p->f->state_count == 0) {
+    ml_fp_fault(p, &w, "has no phases: phases = { { \"name\", ... } }; only "
+                "one with states may be without");
     return;
   }
-  if (make_room(p, &w, list))
-    parse_list(p, list, -1, ML_NOSTR, at);
+  if (!make_room(p, &w, list, ml_json_get(workflow, "rules")))
+    return;
+  parse_list(p, list, ML_LIST_OWN, ML_NOSTR, at);
+  ml_fp_rules(p, workflow, at);
+}
+
+uint16_t ml_fp_hook(ml_fpass *p, const ml_json *rule, ml_str name, ml_str path,
+                    ml_str at) {
+  uint16_t no = p->f->list_count++, index = p->f->phase_count++;
+  ml_list *l = &p->f->lists[no];
+  ml_phase *ph = &p->f->phases[index];
+
+  l->branch = ML_LIST_HOOK;
+  l->first_phase = index;
+  l->phase_count = 1;
+  ph->name = name;
+  ph->list = no;
+  ph->path = path;
+  ph->decider = -1;
+  p->phase_at[index] = at;
+  p->phase_src[index] = rule;
+  ph->first_activity = p->f->activity_count++;
+  ph->first_branch = p->f->branch_count;
+  ph->activity_count = 1;
+  parse_activity(p, ml_json_get(rule, "entry"), ph->first_activity, index, path,
+                 at);
+  return no;
 }

@@ -235,6 +235,9 @@ int64_t ml_process_next_ms(const ml_process *p) {
 int64_t ml_process_due(const ml_process *p, int64_t lease_end_ms) {
   int64_t next = ml_process_next_ms(p);
 
+  if (p->deleted)                 /* what was under way begins anew when it is
+                                     restored */
+    return 0;
   if (!ml_process_in_flight(p))
     return next;
   return next > 0 && next < lease_end_ms ? -next : -lease_end_ms;

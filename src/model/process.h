@@ -77,7 +77,8 @@ typedef struct ml_task {
   ml_str assignee;        /* none: offered to the lane */
   int64_t created_ms, due_ms, remind_ms, escalate_ms;   /* 0 none */
   bool overdue;           /* told once */
-  ml_str form;            /* ctx:ask: its own JSON; else none */
+  ml_str form;            /* ctx:ask: its own JSON; else none; of a task that is
+                             no activity's (act 0): its title */
 } ml_task;
 
 /* Who did a lane's first task here (SEMANTICS.md 14). */
@@ -109,6 +110,18 @@ typedef struct ml_outgoing {
   ml_str payload;         /* JSON */
 } ml_outgoing;
 
+/*
+** What a process is about and whose it is: ids of others, kept as they came
+** and never looked into.  Most processes have none of them; then they cost
+** nothing in the row.
+*/
+typedef struct ml_object {
+  ml_str team;            /* a wall: set when it begins, never changed */
+  ml_str entity, record, belongs_to, booking;
+} ml_object;
+
+enum { ML_OBJECT_ID_MAX = 200 };  /* bytes of one of them */
+
 typedef struct ml_process {
   ml_arena arena;
   /* columns of its row */
@@ -126,7 +139,9 @@ typedef struct ml_process {
   int64_t first_assigned_ms, last_assigned_ms, next_action_ms;
   bool deleted;
   int64_t parent_n;       /* 0: none */
+  bool object_changed;    /* since its row of ids was last written */
   /* the packed rest */
+  ml_object object;
   uint32_t next_no;       /* next strand, activity or task number; from 1 */
   ml_str *data;           /* canonical JSON a field, or none; field_count */
   uint16_t field_count;
@@ -158,6 +173,12 @@ ml_str ml_process_text(ml_process *p, ml_str s, bool *ok);
 */
 void ml_process_pack(const ml_process *p, const ml_flow *f, ml_buf *out);
 ml_rc ml_process_unpack(ml_process *p, const ml_flow *f, ml_str packed);
+/* Its ids without its flow, out of the packed rest; borrowed.  None are "none";
+** what is damaged has none. */
+void ml_process_peek(ml_str packed, ml_object *out);
+bool ml_object_any(const ml_object *o);
+/* The value of a primary key as it is taken: one in each team. */
+void ml_object_key(ml_buf *out, ml_str team, ml_str value);
 void ml_process_pack_data(const ml_process *p, const ml_flow *f, ml_buf *out);
 ml_rc ml_process_unpack_data(ml_process *p, const ml_flow *f, ml_str json);
 

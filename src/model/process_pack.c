@@ -9,7 +9,56 @@
 #include "base/json.h"
 #include "model/process.h"
 
-enum { PACK_VERSION = 1, LIST_MAX = 100000 };
+/* What belongs to a process's ids stands before the version of the rest, and
+** only when there are some. */
+enum { PACK_VERSION = 1, PACK_OBJECT = 2, LIST_MAX = 100000 };
+
+bool ml_object_any(const ml_object *o) {
+  return o->team.p != NULL || o->entity.p != NULL || o->record.p != NULL ||
+         o->belongs_to.p != NULL || o->booking.p != NULL;
+}
+
+void ml_object_key(ml_buf *out, ml_str team, ml_str value) {
+  if (team.p != NULL) {
+    ml_buf_put(out, team.p, team.n);
+    ml_buf_putc(out, '\n');       /* in no team's name, in no JSON */
+  }
+  ml_buf_put(out, value.p, value.n);
+}
+
+static void pack_object(const ml_object *o, ml_buf *b) {
+  if (!ml_object_any(o))
+    return;
+  ml_pack_u64(b, PACK_OBJECT);
+  ml_pack_str(b, o->team);
+  ml_pack_str(b, o->entity);
+  ml_pack_str(b, o->record);
+  ml_pack_str(b, o->belongs_to);
+  ml_pack_str(b, o->booking);
+}
+
+/* Up to and with the version of the rest; false: it is no such record. */
+static bool unpack_object(ml_unpack *r, ml_object *o) {
+  uint32_t v = ml_unpack_u32(r, PACK_OBJECT);
+
+  *o = (ml_object){0};
+  if (v == PACK_OBJECT) {
+    o->team = ml_unpack_str(r);
+    o->entity = ml_unpack_str(r);
+    o->record = ml_unpack_str(r);
+    o->belongs_to = ml_unpack_str(r);
+    o->booking = ml_unpack_str(r);
+    v = ml_unpack_u32(r, PACK_VERSION);
+  }
+  return !r->bad && v == PACK_VERSION;
+}
+
+void ml_process_peek(ml_str packed, ml_object *out) {
+  ml_unpack r = ml_unpack_of(packed.p, packed.n);
+
+  if (!unpack_object(&r, out))
+    *out = (ml_object){0};
+}
 
 /* What only some processes have comes last, each with its number in front; a
 ** process without any pays no byte.  Numbers are never used again. */
@@ -227,6 +276,7 @@ static bool unpack_out(ml_process *p, ml_unpack *r) {
 }
 
 void ml_process_pack(const ml_process *p, const ml_flow *f, ml_buf *b) {
+  pack_object(&p->object, b);
   ml_pack_u64(b, PACK_VERSION);
   ml_pack_u64(b, p->next_no);
   ml_pack_str(b, p->settings);
@@ -309,10 +359,16 @@ static bool unpack_lists(ml_process *p, const ml_flow *f, ml_unpack *r) {
 
 ml_rc ml_process_unpack(ml_process *p, const ml_flow *f, ml_str packed) {
   ml_unpack r = ml_unpack_of(packed.p, packed.n);
+  ml_object o;
   bool ok = true;
 
-  if (ml_unpack_u32(&r, PACK_VERSION) != PACK_VERSION)
+  if (!unpack_object(&r, &o))
     return ML_CORRUPT;
+  p->object.team = ml_process_text(p, o.team, &ok);
+  p->object.entity = ml_process_text(p, o.entity, &ok);
+  p->object.record = ml_process_text(p, o.record, &ok);
+  p->object.belongs_to = ml_process_text(p, o.belongs_to, &ok);
+  p->object.booking = ml_process_text(p, o.booking, &ok);
   p->next_no = ml_unpack_u32(&r, UINT32_MAX);
   p->settings = ml_process_text(p, ml_unpack_str(&r), &ok);
   p->message = ml_process_text(p, ml_unpack_str(&r), &ok);

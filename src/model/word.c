@@ -24,7 +24,15 @@ static const char *const posts[] = {"mail", "hook", "partner"};
 static const char *const ftypes[] = {
   "string", "text", "integer", "number", "decimal", "boolean", "select",
   "multi", "date", "time", "datetime", "email", "url", "phone", "user", "json",
-  "secret", "duration",
+  "secret", "duration", "float", "stringId", "integerId", "integerEnum",
+  "floatEnum", "multiIntegerEnum", "multiFloatEnum", "name",
+  "datetimeISO8601", "photo", "multiPhotos", "audio", "nested",
+  "apiControlled",
+};
+/* Published names of types that have another one here. */
+static const struct { const char *name; ml_ftype type; } ftype_names[] = {
+  {"stringEnum", ML_F_SELECT}, {"multiStringEnum", ML_F_MULTI},
+  {"JSON", ML_F_JSON}, {"APIControlled", ML_F_API},
 };
 static const char *const tolds[] = {
   "started", "phase", "branch", "joined", "began", "succeeded", "failed",
@@ -33,7 +41,7 @@ static const char *const tolds[] = {
   "assigned", "comment", "log", "signal", "awaited", "woke", "overdue",
   "retried", "skipped", "reset", "aside", "completed", "cancelled",
   "reopened", "deleted", "restored", "migrated", "reminded", "escalated",
-  "child", "run", "reworded", "unsaid", "shared",
+  "child", "run", "reworded", "unsaid", "shared", "object",
 };
 
 _Static_assert(sizeof statuses / sizeof *statuses == ML_STATUS_COUNT, "names");
@@ -103,6 +111,9 @@ bool ml_callk_of(ml_str s, ml_callk *v) {
 bool ml_ftype_of(ml_str s, ml_ftype *v) {
   int i = find(ftypes, ML_F_COUNT, s);
 
+  for (size_t k = 0; k < sizeof ftype_names / sizeof *ftype_names; k++)
+    if (ml_str_is(s, ftype_names[k].name))
+      i = (int)ftype_names[k].type;
   if (i >= 0)
     *v = (ml_ftype)i;
   return i >= 0;

@@ -67,6 +67,16 @@ typedef enum ml_ftype {
   ML_F_JSON,        /* anything */
   ML_F_SECRET,      /* settings only: a handle in scripts */
   ML_F_DURATION,    /* settings only: "15m"; ms in scripts */
+  /* the rest of P3.5; several names of one type are in ml_ftype_of() */
+  ML_F_FLOAT,       /* any number; 2.0 is kept as 2 */
+  ML_F_STRING_ID, ML_F_INTEGER_ID,
+  ML_F_INTEGER_ENUM, ML_F_FLOAT_ENUM,       /* a number among its choices */
+  ML_F_MULTI_INTEGER, ML_F_MULTI_FLOAT,     /* lists of such, no doubles */
+  ML_F_NAME,        /* of somebody or something: one line, not blank */
+  ML_F_DATETIME_ISO,   /* "2026-03-01T00:30:00Z": a text, always in UTC */
+  ML_F_PHOTO, ML_F_PHOTOS, ML_F_AUDIO,      /* URLs of files; a list of such */
+  ML_F_NESTED,      /* a JSON object */
+  ML_F_API,         /* anything, written over the API only: in no form */
   ML_F_COUNT
 } ml_ftype;
 
@@ -89,6 +99,7 @@ typedef enum ml_told {
   ML_TOLD_CHILD, ML_TOLD_RUN /* run changed; text: the new one */,
   ML_TOLD_REWORDED, ML_TOLD_UNSAID /* a comment: no */,
   ML_TOLD_SHARED /* with a partner: text; data: the process there */,
+  ML_TOLD_OBJECT,       /* an id of another; text: which; data: JSON */
   ML_TOLD_COUNT
 } ml_told;
 

@@ -150,6 +150,7 @@ static void begin(item *it, const ml_workflow *wf) {
   in->arg = it;
   in->ev.actor.who = arena_str(&in->arena, p->job.who, &starved);
   in->ev.actor.operator_ = true;
+  in->team = in->ev.object.team = arena_str(&in->arena, p->job.team, &starved);
   if (wf == NULL || wf->flow == NULL)
     rc = ml_err_set(&e, ML_INVALID, "", "its workflow is not in force");
   if (rc == ML_OK)               /* its texts live as long as the input */

@@ -55,6 +55,8 @@ void load_free(load *l) {
   ml_mem_free(l->drops);
   ml_mem_free(l->tasks);
   ml_mem_free(l->mails);
+  ml_mem_free(l->mores);
+  ml_mem_free(l->records);
   ml_mem_free(l->mail_drops);
   ml_mem_free(l->comments);
   ml_mem_free(l->posts);
@@ -136,6 +138,8 @@ static bool open_task_row(ml_run *r, proc *pr, load *l, uint32_t no) {
   t->due_ms = k->due_ms;
   t->assignee = arena_str(&l->arena, k->assignee, &l->starved);
   name_task(pr, t, a != NULL ? a->def : -1);
+  if (k->act == 0)
+    t->label = arena_str(&l->arena, k->form, &l->starved);
   return true;
 }
 
@@ -162,10 +166,12 @@ static bool ended_task_row(ml_run *r, proc *pr, load *l, const ml_made *m,
   t->status = e->status;
   t->created_ms = e->created_ms;
   t->due_ms = e->due_ms;
-  t->ended_ms = now_ms;
+  t->ended_ms = e->at_ms > 0 ? e->at_ms : now_ms;
   t->assignee = arena_str(&l->arena, e->who, &l->starved);
   t->outcome = arena_str(&l->arena, e->outcome, &l->starved);
   name_task(pr, t, a != NULL ? (int32_t)a->def : def_of_record(m, e->no));
+  if (e->act == 0)
+    t->label = arena_str(&l->arena, e->label, &l->starved);
   return true;
 }
 
@@ -228,6 +234,38 @@ bool load_post(load *l, const ml_row_post *row) {
   return !l->starved;
 }
 
+/* What else is known of a task that is no activity's. */
+static bool more_row(proc *pr, load *l, const ml_made *m) {
+  ml_row_task_more *x = list_room(l->mores, l->more_count, &l->more_cap,
+                                  sizeof *x);
+
+  if (x == NULL)
+    return false;
+  l->mores = x;
+  x += l->more_count++;
+  *x = (ml_row_task_more){pr->n, m->more_no,
+                          arena_str(&l->arena, m->more, &l->starved)};
+  return true;
+}
+
+bool load_record(load *l, const ml_row_record *r) {
+  ml_row_record *x = list_room(l->records, l->record_count, &l->record_cap,
+                               sizeof *x);
+
+  if (x == NULL)
+    return false;
+  l->records = x;
+  x += l->record_count++;
+  *x = *r;
+  x->id = arena_str(&l->arena, r->id, &l->starved);
+  x->entity = arena_str(&l->arena, r->entity, &l->starved);
+  x->team = arena_str(&l->arena, r->team, &l->starved);
+  x->created_by = arena_str(&l->arena, r->created_by, &l->starved);
+  x->data = arena_str(&l->arena, r->data, &l->starved);
+  x->derived = arena_str(&l->arena, r->derived, &l->starved);
+  return true;
+}
+
 void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
   load *l = load_of(pr);
   uint64_t seq = pr->p->seq - m->record_count;
@@ -267,6 +305,8 @@ void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
     ok = open_task_row(r, pr, l, m->tasks[i]);
   if (ok && pr->share_count > 0)
     partner_tell(r, pr, l, m, now_ms);
+  if (m->more_no != 0)
+    ok = ok && more_row(pr, l, m);
   if (!ok && l != NULL)
     l->starved = true;
 }
@@ -291,8 +331,54 @@ void mark_dirty(ml_run *r, proc *pr) {
   flush_soon(r);
 }
 
-static void put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
-                        ml_buf *rest) {
+static void put_object(ml_batch *b, proc *pr) {
+  const ml_object *o = &pr->p->object;
+  ml_row_object row = {pr->n, o->team, o->entity, o->record, o->belongs_to,
+                       o->booking};
+
+  if (pr->p->object_changed)
+    ml_batch_object(b, &row);
+  pr->p->object_changed = false;
+}
+
+/* The values of its primary key that are given up and taken in this commit,
+** which refuses one that another process has.  Empty: none. */
+typedef struct keys {
+  ml_buf was, now;
+} keys;
+
+static bool keys_of(const proc *pr, keys *k) {
+  int32_t field = pr->f->primary_key;
+  ml_str now = field >= 0 ? pr->p->data[field] : ML_NOSTR;
+  ml_str was = pr->primary.len > 0
+                   ? (ml_str){pr->primary.p, pr->primary.len} : ML_NOSTR;
+
+  ml_buf_reset(&k->was);
+  ml_buf_reset(&k->now);
+  if (ml_str_eq(now, was))
+    return true;
+  if (was.p != NULL)
+    ml_object_key(&k->was, pr->p->object.team, was);
+  if (now.p != NULL)
+    ml_object_key(&k->now, pr->p->object.team, now);
+  return !k->was.bad && !k->now.bad;
+}
+
+static void put_keys(ml_batch *b, proc *pr, uint32_t workflow, const keys *k) {
+  if (k->was.len == 0 && k->now.len == 0)
+    return;
+  if (k->was.len > 0)
+    ml_batch_unique_drop(b, workflow, pr->f->fields[pr->f->primary_key].id,
+                         (ml_str){k->was.p, k->was.len}, pr->n);
+  if (k->now.len > 0)
+    ml_batch_unique(b, workflow, pr->f->fields[pr->f->primary_key].id,
+                    (ml_str){k->now.p, k->now.len}, pr->n);
+  proc_keep_primary(pr);
+}
+
+/* Gives its due. */
+static int64_t put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
+                           ml_buf *rest, const keys *k) {
   const ml_process *p = pr->p;
   const ml_workflow *wf = ml_run_workflow(r, pr->f->name);
   ml_row_process row = {
@@ -322,8 +408,9 @@ static void put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
   row.data = (ml_str){data->p, data->len};
   row.rest = (ml_str){rest->p, rest->len};
   ml_batch_process(b, &row);
-  if (row.due > 0)
-    due_at(r, row.due);
+  put_object(b, pr);
+  put_keys(b, pr, row.workflow, k);
+  return row.due;
 }
 
 /* The transaction goes where its process went, in the same commit. */
@@ -353,6 +440,10 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
     ml_batch_journal(b, &l->journal[i]);
   for (size_t i = 0; i < l->task_count; i++)
     ml_batch_task(b, &l->tasks[i]);
+  for (size_t i = 0; i < l->more_count; i++)
+    ml_batch_task_more(b, &l->mores[i]);
+  for (size_t i = 0; i < l->record_count; i++)
+    ml_batch_record(b, &l->records[i]);
   for (size_t i = 0; i < l->mail_count; i++)
     ml_batch_mail(b, &l->mails[i]);
   for (size_t i = 0; i < l->mail_drop_count; i++)
@@ -446,6 +537,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
   ml_buf data = {0}, rest = {0};
   proc *pr = r->dirty;
   int64_t now = now_mono(r);
+  keys k = {{0}, {0}};
 
   r->dirty = NULL;
   r->dirty_end = &r->dirty;
@@ -462,7 +554,8 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
     }
     c = pr->gone ? NULL : ml_mem_zero(sizeof *c);
     pr->dirty = false;
-    if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved)) {
+    if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved ||
+                      !keys_of(pr, &k))) {
       ml_mem_free(c);
       proc_drop(r, pr, ML_NOMEM);
     } else if (!pr->gone) {
@@ -472,7 +565,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
       prune_drops(c->load);
       c->unit = ml_batch_unit(b);
       if (pr->changed || pr->fresh || pr->renew)
-        put_process(r, b, pr, &data, &rest);
+        c->due = put_process(r, b, pr, &data, &rest, &k);
       if (pr->p->transaction_n != 0)
         put_transaction(b, pr, c->load);
       put_load(b, pr, c->load);
@@ -486,6 +579,8 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
   }
   ml_buf_free(&data);
   ml_buf_free(&rest);
+  ml_buf_free(&k.was);
+  ml_buf_free(&k.now);
 }
 
 static void flush(void *arg) {
@@ -546,6 +641,8 @@ static void answer_all(ml_run *r, load *l, ml_rc rc) {
       ml_err_set(&e, rc, "", rc == ML_FULL
                  ? "the disk is full; nothing was changed, reading goes on"
                  : rc == ML_STALE ? "the process has moved on; try again"
+                 : rc == ML_EXISTS
+                 ? "another process has this primary key already"
                  : "the store could not write it (%s)", ml_rc_name(rc));
       input_answer(r, in, rc, &e);
     } else {
@@ -558,8 +655,8 @@ static void answer_all(ml_run *r, load *l, ml_rc rc) {
 static void release(ml_run *r, carried *c) {
   proc *pr = proc_find(r, c->n);
 
-  for (size_t i = 0; i < c->load->effect_count && pr != NULL && !pr->gone;
-       i++) {
+  for (size_t i = 0; i < c->load->effect_count && pr != NULL && !pr->gone &&
+                     !pr->p->deleted; i++) {
     const ml_effect *ef = &c->load->effects[i];
 
     if (ef->kind == ML_DO_CALL) {
@@ -638,6 +735,8 @@ static void landed(void *arg, ml_batch *b, ml_rc rc) {
     } else {
       answer_all(r, c->load, ML_OK);
       release(r, c);
+      if (c->due > 0)                       /* on disk: the scan finds it */
+        due_at(r, c->due);
     }
     pr = proc_find(r, c->n);
     if (pr != NULL)
@@ -715,5 +814,10 @@ void ml_run_write(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
 
 void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
                    void *arg) {
+  queue_write(r, fill, done, arg, false);
+}
+
+void ml_run_write_rows(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                       void *arg) {
   queue_write(r, fill, done, arg, false);
 }

@@ -98,6 +98,7 @@ static bool fill_start(const proc *pr, const ml_outgoing *o, ml_input *in) {
 
   ml_id_text(id, pr->p->id, o->act);
   in->workflow = arena_str(&in->arena, o->name, &starved);
+  in->ev.object.team = arena_str(&in->arena, pr->p->object.team, &starved);
   in->parent_n = pr->n;
   in->parent_act = arena_str(&in->arena, ml_str_of(id), &starved);
   if (ml_process_act(pr->p, o->act) != NULL &&

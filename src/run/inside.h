@@ -52,6 +52,8 @@ typedef struct load {
   ml_row_journal *drops;    size_t drop_count, drop_cap;
   ml_row_task *tasks;       size_t task_count, task_cap;
   ml_row_mail *mails;       size_t mail_count, mail_cap;
+  ml_row_task_more *mores;  size_t more_count, more_cap;
+  ml_row_record *records;   size_t record_count, record_cap;
   uint32_t *mail_drops;     size_t mail_drop_count, mail_drop_cap;
   ml_row_comment *comments; size_t comment_count, comment_cap;
   ml_row_post *posts;       size_t post_count, post_cap;
@@ -98,7 +100,9 @@ typedef struct proc {
                                     batch; -1: not yet */
   uint64_t seq_sent;             /* seq of the row as last put in a batch */
   uint32_t flying;               /* batches with it, not yet reaped */
-  uint32_t reads;                /* reader jobs for it under way */
+  uint32_t reads;                /* reader jobs and trials of it under way: what
+                                    comes from outside waits */
+  uint64_t turns;                /* events it has taken */
   entry *journal;
   size_t journal_count, journal_cap;
   ml_arena journal_arena;
@@ -107,6 +111,8 @@ typedef struct proc {
   ml_arena share_arena;
   const ml_input *taking;        /* the input being taken; or NULL */
   size_t arena_packed;           /* size of its arena after the last packing */
+  ml_buf primary;                /* value of its primary key as last put in a
+                                    batch; empty: none */
 } proc;
 
 /* What one batch carries. */
@@ -115,6 +121,7 @@ typedef struct carried {
   int64_t n;
   load *load;
   size_t unit;
+  int64_t due;                   /* of the row it holds; 0 none */
 } carried;
 
 /* Answers that a worker made ahead, while they are being taken. */
@@ -259,10 +266,24 @@ void proc_take(ml_run *r, proc *pr, ml_input *in);
 /* The same for an event from inside, without anyone to answer. */
 ml_rc proc_event(ml_run *r, proc *pr, ml_event *ev);
 void proc_free(proc *pr);
+void proc_keep_primary(proc *pr);            /* it is as the process has it */
 void proc_unlink(ml_run *r, proc *pr);       /* out of the table */
 void procs_bury(ml_run *r);
 ml_rc proc_add_entry(ml_run *r, proc *pr, uint32_t act, const ml_entry *e,
                      bool store);
+
+/* The second half of taking an event: it has changed pr->p. */
+void proc_settle(ml_run *r, proc *pr, const ml_event *ev, ml_input *in,
+                 ml_made *made, bool was_incident, bool was_open);
+ml_process *proc_copy(const proc *pr);       /* NULL: out of memory */
+void now_of(const ml_run *r, const proc *pr, ml_now *now);
+void proc_refuse(ml_run *r, proc *pr, ml_input *in, ml_rc rc, const ml_err *e);
+void out_of_memory(ml_run *r, proc *pr, ml_input *in);   /* it is dropped */
+bool is_incident(const ml_process *p);
+
+/* trial.c: events that a script has to judge before they are taken */
+bool trial_wanted(const ml_flow *f, const ml_event *ev);
+ml_rc trial_begin(ml_run *r, proc *pr, ml_event *ev, ml_input *in);
 
 /* start.c */
 void start_take(ml_run *r, ml_input *in);
@@ -273,6 +294,7 @@ ml_str process_settings(ml_run *r, ml_arena *a, const ml_flow *f, ml_err *e);
 /* commit.c */
 load *load_of(proc *pr);                     /* NULL: out of memory */
 void load_free(load *l);
+bool load_record(load *l, const ml_row_record *r);   /* false: no memory */
 void mark_dirty(ml_run *r, proc *pr);
 void hold_over(void *run);                   /* of the timer `hold` */
 void flush_soon(ml_run *r);

@@ -147,9 +147,12 @@ static void load_done(void *arg) {
       pr->seq_sent = pr->p->seq;
       if (pr->p->transaction_n != 0)
         pr->transaction_state = transaction_state_of(pr->p);
+      proc_keep_primary(pr);
+      if (pr->primary.bad)
+        l->rc = ML_NOMEM;
       pr->arena_packed = pr->p->arena.total;
       r->stats.loaded++;
-      if (has_scripts(pr)) {
+      if (l->rc == ML_OK && has_scripts(pr)) {
         l->second = true;
         ml_arena_free(&l->arena);
         pr->reads++;

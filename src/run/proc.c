@@ -91,7 +91,16 @@ void proc_free(proc *pr) {
   ml_mem_free(pr->journal);
   ml_arena_free(&pr->journal_arena);
   ml_arena_free(&pr->share_arena);
+  ml_buf_free(&pr->primary);
   ml_mem_free(pr);
+}
+
+void proc_keep_primary(proc *pr) {
+  int32_t field = pr->f->primary_key;
+
+  ml_buf_reset(&pr->primary);
+  if (field >= 0 && pr->p->data[field].p != NULL)
+    ml_buf_put(&pr->primary, pr->p->data[field].p, pr->p->data[field].n);
 }
 
 void proc_unlink(ml_run *r, proc *pr) {
@@ -126,8 +135,7 @@ void proc_rest(ml_run *r, proc *pr) {
   if (pr->p == NULL || pr->dirty || pr->flying > 0 || pr->reads > 0 ||
       pr->first != NULL || pr->load != NULL)
     return;
-  if (pr->p->seq > 0 && ml_process_in_flight(pr->p) &&
-      pr->p->status == ML_OPEN && !pr->p->deleted)
+  if (pr->p->seq > 0 && ml_process_in_flight(pr->p) && !pr->p->deleted)
     return;
   if (pr->p->seq > 0 && pr->p->status != ML_OPEN && pr->p->out_count > 0)
     return;
@@ -361,8 +369,9 @@ static ml_rc keep_effects(ml_run *r, proc *pr, const ml_made *m) {
   return rc;
 }
 
+/* Nothing runs for one that is deleted: it begins anew when it is restored. */
 static void dispatch(ml_run *r, proc *pr, const ml_made *m) {
-  for (size_t i = 0; i < m->effect_count && !pr->gone; i++) {
+  for (size_t i = 0; i < m->effect_count && !pr->gone && !pr->p->deleted; i++) {
     const ml_effect *ef = &m->effects[i];
 
     if (ef->kind == ML_DO_RUN) {
@@ -384,21 +393,20 @@ static void dispatch(ml_run *r, proc *pr, const ml_made *m) {
   }
 }
 
-/* A process that lives long in memory leaves dead texts behind: pack it. */
-static void repack(proc *pr) {
-  ml_process *p = pr->p, *q;
+ml_process *proc_copy(const proc *pr) {
+  const ml_process *p = pr->p;
+  ml_process *q = ml_process_new(pr->f);
   ml_buf b = {0}, d = {0};
-  bool ok = true;
+  bool ok = q != NULL;
 
-  if (p->arena.total < 65536 || p->arena.total < pr->arena_packed * 4)
-    return;
-  q = ml_process_new(pr->f);
   ml_process_pack(p, pr->f, &b);
   ml_process_pack_data(p, pr->f, &d);
-  if (q == NULL || b.bad || d.bad ||
+  if (!ok || b.bad || d.bad ||
       ml_process_unpack(q, pr->f, (ml_str){b.p, b.len}) != ML_OK ||
-      ml_process_unpack_data(q, pr->f, (ml_str){d.p, d.len}) != ML_OK)
+      ml_process_unpack_data(q, pr->f, (ml_str){d.p, d.len}) != ML_OK) {
+    ok = false;
     goto end;
+  }
   q->n = p->n;
   memcpy(q->id, p->id, sizeof q->id);
   q->bundle = p->bundle;
@@ -414,21 +422,35 @@ static void repack(proc *pr) {
   q->last_assigned_ms = p->last_assigned_ms;
   q->next_action_ms = p->next_action_ms;
   q->deleted = p->deleted;
+  q->object_changed = p->object_changed;
   q->parent_n = p->parent_n;
   q->subject = ml_process_text(q, p->subject, &ok);
   q->state = ml_process_text(q, p->state, &ok);
   q->assigned_to = ml_process_text(q, p->assigned_to, &ok);
   q->first_assigned_to = ml_process_text(q, p->first_assigned_to, &ok);
   q->created_by = ml_process_text(q, p->created_by, &ok);
-  if (ok) {
-    pr->p = q;
-    q = p;
-    pr->arena_packed = pr->p->arena.total;
-  }
 end:
-  ml_process_free(q);
   ml_buf_free(&b);
   ml_buf_free(&d);
+  if (ok)
+    return q;
+  ml_process_free(q);
+  return NULL;
+}
+
+/* A process that lives long in memory leaves dead texts behind: pack it. */
+static void repack(proc *pr) {
+  ml_process *q;
+
+  if (pr->p->arena.total < 65536 ||
+      pr->p->arena.total < pr->arena_packed * 4)
+    return;
+  q = proc_copy(pr);
+  if (q == NULL)
+    return;
+  ml_process_free(pr->p);
+  pr->p = q;
+  pr->arena_packed = q->arena.total;
 }
 
 /* These change nothing when nothing is due; what a dispatch changes is not
@@ -437,22 +459,21 @@ static bool only_looks(ml_event_kind k) {
   return k == ML_EV_WOKE || k == ML_EV_RECOVERED;
 }
 
-/* One event: advance, keep the rows, dispatch what may run ahead. */
-static ml_rc apply(ml_run *r, proc *pr, ml_event *ev, ml_made *made, ml_err *e) {
-  ml_now now = {now_wall(r), NULL, r->conf.rand,
-                r->conf.lease_ms};
+void now_of(const ml_run *r, const proc *pr, ml_now *now) {
+  *now = (ml_now){now_wall(r), NULL, r->conf.rand, r->conf.lease_ms};
+  if (pr->b != NULL && pr->b->manned != NULL)
+    now->manned = pr->b->manned[pr->p->flow_index];
+}
+
+/* What an event made becomes rows to write; the process has taken it. */
+static ml_rc keep_made(ml_run *r, proc *pr, ml_event_kind kind,
+                       const ml_made *made) {
   ml_rc rc;
 
-  if (pr->b != NULL && pr->b->manned != NULL)
-    now.manned = pr->b->manned[pr->p->flow_index];
-  rc = ml_advance(pr->f, pr->p, ev, &now, made, e);
-  if (rc == ML_NOMEM)
-    return rc;                              /* spoiled: the caller drops it */
-  if (rc != ML_OK)
-    return rc;
-  rows_of_made(r, pr, made, now.wall_ms);
+  rows_of_made(r, pr, made, pr->p->updated_ms);
+  pr->turns++;
   rc = keep_effects(r, pr, made);
-  if (rc == ML_OK && (made->record_count > 0 || !only_looks(ev->kind)))
+  if (rc == ML_OK && (made->record_count > 0 || !only_looks(kind)))
     pr->changed = true;
   if (rc == ML_OK && pr->changed && load_of(pr) == NULL)
     rc = ML_NOMEM;
@@ -480,11 +501,11 @@ static void keep_key(ml_run *r, load *l, ml_input *in) {
   k->row.at_ms = now_wall(r);
 }
 
-static bool is_incident(const ml_process *p) {
+bool is_incident(const ml_process *p) {
   return p->run == ML_RUN_ERROR || p->run == ML_RUN_FAILURE;
 }
 
-static void out_of_memory(ml_run *r, proc *pr, ml_input *in) {
+void out_of_memory(ml_run *r, proc *pr, ml_input *in) {
   ml_err e = {0};
 
   if (in != NULL) {
@@ -510,8 +531,7 @@ static bool answer_later(ml_run *r, proc *pr, ml_input *in) {
 
 /* A refusal rests on what is pending: it waits for that commit too.  A process
 ** that never began has nothing pending. */
-static void refuse(ml_run *r, proc *pr, ml_input *in, ml_rc rc,
-                   const ml_err *e) {
+void proc_refuse(ml_run *r, proc *pr, ml_input *in, ml_rc rc, const ml_err *e) {
   bool pending = pr->p->seq > 0 && (pr->load != NULL || pr->flying > 0);
 
   r->stats.refused++;
@@ -538,19 +558,20 @@ static ml_rc taken(ml_run *r, const proc *pr, ml_input *in, const ml_made *made,
   return in->out.bad ? ML_NOMEM : ML_OK;
 }
 
-/* made is of this call alone: dispatching may lead here again. */
-static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
-  ml_made made = {0};
-  ml_err e = {0};
-  bool incident = is_incident(pr->p), open = pr->p->status == ML_OPEN;
+void proc_settle(ml_run *r, proc *pr, const ml_event *ev, ml_input *in,
+                 ml_made *made, bool was_incident, bool was_open) {
+  const ml_answer *answer = ev->answer;
   ml_rc rc;
 
-  r->stats.inputs++;
   pr->taking = in;
-  rc = apply(r, pr, ev, &made, &e);
+  rc = keep_made(r, pr, ev->kind, made);
   pr->taking = NULL;
+
+  if (rc == ML_OK && in != NULL && in->record != NULL &&
+      (load_of(pr) == NULL || !load_record(pr->load, in->record)))
+    rc = ML_NOMEM;
   if (rc == ML_OK)
-    rc = taken(r, pr, in, &made, incident, open);
+    rc = taken(r, pr, in, made, was_incident, was_open);
   if (rc == ML_OK && in != NULL) {
     if (!answer_later(r, pr, in))
       rc = ML_NOMEM;
@@ -559,19 +580,38 @@ static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
     if (rc == ML_OK && in->held)
       replay_keep(r, pr->load, in);
   }
-  if (rc == ML_NOMEM) {
+  if (rc != ML_OK) {
     out_of_memory(r, pr, in);
-  } else if (rc != ML_OK) {
-    if (in != NULL)
-      refuse(r, pr, in, rc, &e);
-    else
-      r->stats.refused++;
+    return;
+  }
+  if (answer != NULL)
+    script_compare(r, made, answer);
+  dispatch(r, pr, made);
+  if (!pr->gone)
+    repack(pr);
+}
+
+/* made is of this call alone: dispatching may lead here again. */
+static ml_rc run_event(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
+  ml_made made = {0};
+  ml_err e = {0};
+  ml_now now;
+  bool incident = is_incident(pr->p), open = pr->p->status == ML_OPEN;
+  ml_rc rc;
+
+  r->stats.inputs++;
+  if (trial_wanted(pr->f, ev))
+    return trial_begin(r, pr, ev, in);
+  now_of(r, pr, &now);
+  rc = ml_advance(pr->f, pr->p, ev, &now, &made, &e);
+  if (rc == ML_OK) {
+    proc_settle(r, pr, ev, in, &made, incident, open);
+  } else if (rc == ML_NOMEM) {
+    out_of_memory(r, pr, in);               /* spoiled: it is dropped */
+  } else if (in != NULL) {
+    proc_refuse(r, pr, in, rc, &e);
   } else {
-    if (ev->answer != NULL)
-      script_compare(r, &made, ev->answer);
-    dispatch(r, pr, &made);
-    if (!pr->gone)
-      repack(pr);
+    r->stats.refused++;
   }
   ml_made_free(&made);
   return rc;
@@ -586,7 +626,8 @@ void proc_take(ml_run *r, proc *pr, ml_input *in) {
   static const uint8_t none[16];
 
   if (memcmp(in->id, none, sizeof none) != 0 &&
-      memcmp(in->id, pr->p->id, sizeof none) != 0) {
+      (memcmp(in->id, pr->p->id, sizeof none) != 0 ||
+       (in->team.p != NULL && !ml_str_eq(in->team, pr->p->object.team)))) {
     ml_err_set(&e, ML_NOT_FOUND, "", "there is no such process");
     input_answer(r, in, ML_NOT_FOUND, &e);
     return;
@@ -594,13 +635,13 @@ void proc_take(ml_run *r, proc *pr, ml_input *in) {
   if (in->if_seq >= 0 && (uint64_t)in->if_seq != pr->p->seq) {
     ml_err_set(&e, ML_CONFLICT, "", "the process has changed since: it is at "
                "\"%llu\" now", (unsigned long long)pr->p->seq);
-    refuse(r, pr, in, ML_CONFLICT, &e);
+    proc_refuse(r, pr, in, ML_CONFLICT, &e);
     return;
   }
   if (in->partner != 0 && in->share == NULL &&
       share_of(pr, in->partner) == NULL) {
     ml_err_set(&e, ML_REFUSED, "", "this process is not shared over this link");
-    refuse(r, pr, in, ML_REFUSED, &e);
+    proc_refuse(r, pr, in, ML_REFUSED, &e);
     return;
   }
   run_event(r, pr, &in->ev, in);

@@ -133,6 +133,8 @@ struct ml_input {
   ml_arena arena;
   int64_t n;                     /* process; 0: start a new one */
   uint8_t id[16];                /* compared when not zero: ML_NOT_FOUND */
+  ml_str team;                   /* whose input it is: a process of another team
+                                    is ML_NOT_FOUND; none: sees them all */
   ml_str workflow;               /* start: its name */
   ml_event ev;
   int64_t if_seq;                /* >= 0: ML_CONFLICT unless p->seq is it */
@@ -143,6 +145,7 @@ struct ml_input {
   ml_str parent_act, parent_call;
   const ml_row_transaction *transaction;   /* start: by this one; its row goes
                                     into the same commit.  Or NULL */
+  const ml_row_record *record;   /* written in the same commit; or NULL */
   ml_str trigger, identity;      /* start by a trigger: its occurrence, seen once */
   ml_replay replay;              /* ML_EXISTS when it was taken already; else
                                     its mark is in the commit of what it makes */
@@ -210,6 +213,9 @@ ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done, void *arg)
 typedef void ml_run_fill_fn(void *arg, ml_batch *b);
 void ml_run_write(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
                   void *arg);
+/* The same for tables that are not cached. */
+void ml_run_write_rows(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
+                       void *arg);
 
 uint32_t ml_run_lane_no(const ml_run *r, ml_str workflow, ml_str lane);  /* 0 */
 const ml_row_lane *ml_run_lane(const ml_run *r, uint32_t no);     /* or NULL */

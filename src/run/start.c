@@ -285,7 +285,7 @@ void start_take(ml_run *r, ml_input *in) {
 
     proc_take(r, pr, in);
     pr = proc_find(r, n);
-    if (pr != NULL && pr->p != NULL && pr->p->seq == 0)
+    if (pr != NULL && pr->p != NULL && pr->p->seq == 0 && pr->reads == 0)
       proc_drop(r, pr, ML_INVALID);         /* refused: it never was */
   }
   return;

@@ -315,7 +315,7 @@ static void defaults(host *h, const ml_host_conf *conf) {
   h->place_count = c->workers;
   for (i = 0; i < ML_ASK_COUNT; i++)
     if (c->hard_ms[i] == 0)
-      c->hard_ms[i] = i == ML_ASK_RULE ? 200 : 2000;
+      c->hard_ms[i] = i == ML_ASK_RULE ? 200 : i == ML_ASK_OBJECT ? 400 : 2000;
   if (c->program == NULL)
     c->program = "/proc/self/exe";
   if (c->steal_ms == 0)

@@ -67,7 +67,8 @@ typedef struct ml_host_conf {
   const char *program;         /* "/proc/self/exe"; run with the argument
                                   --script-template: ml_template_main(3) */
   bool insecure;               /* go on where the kernel has no jail */
-  int64_t hard_ms[ML_ASK_COUNT];   /* of one slice; 2,000, a rule 200 */
+  int64_t hard_ms[ML_ASK_COUNT];   /* of one slice; 2,000, a rule 200, what is
+                                  derived and its rules 400 */
   int64_t steal_ms;            /* 25 */
   uint64_t recycle_bytes;      /* resident; 512 MiB */
   int64_t recycle_cpu_ms;      /* 600,000 */

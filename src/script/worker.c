@@ -12,6 +12,7 @@
 
 enum {
   BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50,
+  OBJECT_UNITS = 2000000, OBJECT_SOFT_MS = 100,
   RUN_ON_US = 1000             /* links are begun for so long */
 };
 
@@ -104,6 +105,10 @@ ml_box_limits ml_worker_limits(const ml_worker *w, const ml_ask *q) {
     l.units = RULE_UNITS;
   if (q->kind == ML_ASK_RULE && l.soft_ms == 0)
     l.soft_ms = RULE_SOFT_MS;
+  if (q->kind == ML_ASK_OBJECT && l.units == 0)
+    l.units = OBJECT_UNITS;
+  if (q->kind == ML_ASK_OBJECT && l.soft_ms == 0)
+    l.soft_ms = OBJECT_SOFT_MS;
   if (l.counting)
     l.soft_ms = INT64_MAX / 4;     /* units alone give the verdict */
   return l;
@@ -138,6 +143,8 @@ static int function_of(const ml_ask *q) {
     return F_ATTEMPT;
   case ML_ASK_JUDGE:
     return F_JUDGE;
+  case ML_ASK_OBJECT:
+    return F_OBJECT;
   case ML_ASK_TRIGGER:
     return F_TRIGGER;
   case ML_ASK_RULE:

@@ -20,6 +20,9 @@
 **   RULE     path: file of rules in the bundle ("rules.lua" when none);
 **            payload {"type":..., "payload":...}; text {"rule":i,"to":..,
 **            "data":{..}} or null
+**   OBJECT   payload {"on","rules","now","is","was"}, data: the fields as they
+**            would be; text {"derived":{..},"refuse":..,"after":[..]}.  At most
+**            100 ms in all
 **   EVAL     mode "" : a line of Lua, the source called "line"; payload: a
 **            JSON object of globals.  Text: the value as JSON (one that has
 **            none: its tostring as a JSON text), several as a list, "" for

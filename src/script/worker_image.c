@@ -9,7 +9,7 @@ static const char *const image_words[] = {"line", "plain", "flow", "rules",
                                           "test"};
 static const char *const functions[F_COUNT] = {
   "prepare", "define", "attempt", "judge", "trigger", "rule", "try",
-  "test_list", "test_run"
+  "test_list", "test_run", "object"
 };
 
 /* ---- bundles ---- */

@@ -53,6 +53,7 @@ ml_rc ml_read_search_fields(ml_read *r, ml_arena *a, ml_search_field **out,
 typedef struct ml_search {
   uint32_t workflow;             /* 0: of all, without an index */
   const ml_filter *filter;
+  ml_str team;                   /* the wall; none: not looked at */
   size_t limit, skip;
   bool from;                     /* a cursor: behind (after, after_n) */
   ml_skey after;                 /* value of the order's column, cut; EMPTY when

@@ -337,6 +337,7 @@ static ml_rc put_user(ml_feed *r) {
   row_text(r);
   row_text(r);
   row_num(r);                 /* active */
+  row_text(r);                /* team */
   return row_step(r);
 }
 
@@ -351,6 +352,7 @@ static ml_rc put_token(ml_feed *r) {
   row_text(r);
   row_ms(r);                  /* created_ms */
   row_opt(r);                 /* expires_ms */
+  row_text(r);                /* team */
   return row_step(r);
 }
 
@@ -404,6 +406,8 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_ENTRY] = ml_apply_entry,      [OP_ENTRY_END] = ml_apply_entry_end,
   [OP_TX] = ml_apply_transaction,
   [OP_TX_STATE] = ml_apply_transaction_state,
+  [OP_OBJECT] = ml_apply_object,    [OP_RECORD] = ml_apply_record,
+  [OP_TASK_MORE] = ml_apply_task_more,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

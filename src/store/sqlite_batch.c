@@ -354,6 +354,7 @@ void ml_batch_user(ml_batch *b, const ml_row_user *r) {
   ml_pack_str(o, r->name);
   ml_pack_str(o, r->email);
   ml_pack_bool(o, r->active);
+  ml_pack_str(o, r->team);
 }
 
 void ml_batch_token(ml_batch *b, const ml_row_token *r) {
@@ -367,6 +368,7 @@ void ml_batch_token(ml_batch *b, const ml_row_token *r) {
   ml_pack_str(o, r->scopes);
   ml_pack_i64(o, r->created_ms);
   ml_pack_i64(o, r->expires_ms);
+  ml_pack_str(o, r->team);
 }
 
 void ml_batch_token_drop(ml_batch *b, ml_str id) {

@@ -7,6 +7,7 @@
 ** back short, or empty, and not be the last one.  Wide columns are read only
 ** for rows that are given.
 */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,10 +144,36 @@ ml_rc ml_read_next_due(ml_read *r, int64_t *due_ms) {
 
 /* ---- processes ---- */
 
+/* Ids of others: which drives, and its value; SQL_COUNT: none is wanted. */
+static const struct object_id {
+  ml_sql id;
+  size_t at;                 /* in ml_find_process */
+} object_ids[] = {
+  {SQL_FIND_OBJECT_RECORD, offsetof(ml_find_process, record)},
+  {SQL_FIND_OBJECT_BOOKING, offsetof(ml_find_process, booking)},
+  {SQL_FIND_OBJECT_BELONGS, offsetof(ml_find_process, belongs_to)},
+  {SQL_FIND_OBJECT_ENTITY, offsetof(ml_find_process, entity)},
+};
+enum { OBJECT_IDS = sizeof object_ids / sizeof *object_ids };
+
+static ml_str object_value(const ml_find_process *f, size_t i) {
+  return *(const ml_str *)((const char *)f + object_ids[i].at);
+}
+
+static ml_sql object_driver(const ml_find_process *f) {
+  for (size_t i = 0; i < OBJECT_IDS; i++)
+    if (object_value(f, i).p != NULL)
+      return object_ids[i].id;
+  return SQL_COUNT;
+}
+
 /* The narrowest index first.  Those of open processes hold no deleted ones. */
 static ml_sql process_driver(const ml_find_process *f) {
   bool open = f->status == ML_OPEN && !f->deleted;
+  ml_sql by_object = object_driver(f);
 
+  if (by_object != SQL_COUNT)
+    return by_object;
   if (f->parent_n != 0)
     return SQL_FIND_PARENT;
   if (f->run == ML_RUN_FAILURE || f->run == ML_RUN_ERROR)
@@ -157,6 +184,8 @@ static ml_sql process_driver(const ml_find_process *f) {
     return SQL_FIND_STATE;
   if (open && f->workflow != 0)
     return SQL_FIND_OPEN_OF;
+  if (f->team.p != NULL)
+    return SQL_FIND_TEAM;
   return open ? SQL_FIND_OPEN : SQL_FIND_ALL;
 }
 
@@ -166,7 +195,12 @@ static ml_rc process_begin(ml_read *r, const ml_find_process *f, ml_bind *b) {
 
   if (rc != ML_OK)
     return rc;
-  if (id == SQL_FIND_PARENT)
+  for (size_t i = 0; i < OBJECT_IDS; i++)
+    if (id == object_ids[i].id)
+      ml_sql_str(b, object_value(f, i));
+  if (id == SQL_FIND_TEAM)
+    ml_sql_str(b, f->team);
+  else if (id == SQL_FIND_PARENT)
     ml_sql_i64(b, f->parent_n);
   else if (id == SQL_FIND_RUN)
     ml_sql_i64(b, f->run);
@@ -203,6 +237,37 @@ static bool process_fits(sqlite3_stmt *st, const ml_find_process *f) {
          text_is(st, 6, f->state) && text_is(st, 7, f->assigned_to);
 }
 
+static bool same_id(ml_str want, ml_str has) {
+  return want.p == NULL || ml_str_eq(want, has);
+}
+
+/* Ids of others that the driver did not look at stand in a row of their own. */
+static ml_rc object_fits(ml_read *r, ml_sql driver, const ml_find_process *f,
+                         int64_t n, bool *fits) {
+  ml_row_object o;
+  ml_arena a = {0};
+  bool many = false;
+  ml_rc rc;
+
+  *fits = true;
+  for (size_t i = 0; i < OBJECT_IDS; i++)
+    many = many || (object_value(f, i).p != NULL && object_ids[i].id != driver);
+  if (!many && (f->team.p == NULL || driver == SQL_FIND_TEAM))
+    return ML_OK;
+  rc = ml_read_object(r, &a, n, &o);
+  if (rc == ML_NOT_FOUND) {
+    *fits = false;
+    rc = ML_OK;
+  } else if (rc == ML_OK) {
+    *fits = same_id(f->team, o.team) && same_id(f->entity, o.entity) &&
+            same_id(f->record, o.record) &&
+            same_id(f->belongs_to, o.belongs_to) &&
+            same_id(f->booking, o.booking);
+  }
+  ml_arena_free(&a);
+  return rc;
+}
+
 /* Numbers of the page's processes; *more as ml_find_process says. */
 static ml_rc process_page(ml_read *r, const ml_find_process *f, int64_t *ns,
                           size_t *count, int64_t *more) {
@@ -211,13 +276,17 @@ static ml_rc process_page(ml_read *r, const ml_find_process *f, int64_t *ns,
   ml_bind b;
   ml_rc rc = process_begin(r, f, &b);
   int code = SQLITE_DONE;
+  bool fits;
 
   while (rc == ML_OK) {
     code = sqlite3_step(b.st);
     if (code != SQLITE_ROW)
       break;
     last = sqlite3_column_int64(b.st, 0);
-    if (process_fits(b.st, f))
+    fits = process_fits(b.st, f);
+    if (fits)
+      rc = object_fits(r, process_driver(f), f, last, &fits);
+    if (rc == ML_OK && fits)
       ns[n++] = last;
     seen++;
     if (n == f->limit || (f->more != NULL && seen >= ML_STORE_SCAN_MAX))
@@ -302,6 +371,7 @@ static ml_rc add_keys(ml_read *r, ml_arena *a, const ml_find_task *f,
   while (rc == ML_OK) {
     int code = sqlite3_step(b->st);
     Key k, *p;
+    bool fits;
 
     if (code == SQLITE_DONE)
       break;
@@ -312,7 +382,16 @@ static ml_rc add_keys(ml_read *r, ml_arena *a, const ml_find_task *f,
     k = (Key){sqlite3_column_int64(b->st, 0),
               (uint32_t)sqlite3_column_int64(b->st, 1)};
     seen++;
-    if (!judged || task_fits(b->st, f)) {
+    fits = !judged || task_fits(b->st, f);
+    if (fits && f->team.p != NULL) {
+      rc = ml_read_team_is(r, k.n, f->team);
+      fits = rc == ML_OK;
+      if (rc == ML_NOT_FOUND)
+        rc = ML_OK;
+      if (rc != ML_OK)
+        break;
+    }
+    if (fits) {
       p = ml_read_grow(a, keys->p, keys->count, &keys->cap, sizeof *p);
       if (p == NULL) {
         rc = ML_NOMEM;
@@ -347,8 +426,8 @@ static ml_rc task_begin(ml_read *r, const ml_find_task *f, ml_sql id,
     ml_sql_str(b, *user);
   ml_sql_i64(b, f->after_n);
   ml_sql_i64(b, f->after_no);
-  if (limited)
-    ml_sql_i64(b, (int64_t)f->limit);
+  if (limited)                 /* a wall leaves some out: no limit is known */
+    ml_sql_i64(b, f->team.p != NULL ? INT64_MAX : (int64_t)f->limit);
   return ML_OK;
 }
 

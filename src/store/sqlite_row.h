@@ -73,5 +73,8 @@ ml_rc ml_apply_job(ml_feed *r);
 ml_rc ml_apply_job_done(ml_feed *r);
 ml_rc ml_apply_entry(ml_feed *r);
 ml_rc ml_apply_entry_end(ml_feed *r);
+ml_rc ml_apply_object(ml_feed *r);
+ml_rc ml_apply_record(ml_feed *r);
+ml_rc ml_apply_task_more(ml_feed *r);
 
 #endif

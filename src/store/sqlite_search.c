@@ -481,6 +481,12 @@ static ml_rc judge(search *q, int64_t n, bool *fits, found *at,
   if (rc != ML_OK)
     return rc;
   *fits = ml_filter_match(q->f, q->values);
+  if (*fits && q->s->team.p != NULL) {
+    rc = ml_read_team_is(q->r, n, q->s->team);
+    *fits = rc == ML_OK;
+    if (rc != ML_OK && rc != ML_NOT_FOUND)
+      return rc;
+  }
   *at = (found){ML_SKEY_NONE, n};
   if (q->f->order >= 0)
     at->key = ml_skey_cut(q->values[q->f->order].p[0]);

@@ -121,6 +121,7 @@ static void get_user(ml_cols *c, void *row) {
   u->name = ml_col_str(c);
   u->email = ml_col_str(c);
   u->active = ml_col_u32(c, 1) != 0;
+  u->team = ml_col_str(c);
 }
 
 ml_rc ml_read_users(ml_read *r, ml_arena *a, ml_row_user **out,
@@ -137,6 +138,7 @@ static void get_token(ml_cols *c, void *row) {
   t->scopes = ml_col_str(c);
   t->created_ms = ml_col_i64(c);
   t->expires_ms = ml_col_i64(c);
+  t->team = ml_col_str(c);
 }
 
 ml_rc ml_read_tokens(ml_read *r, ml_arena *a, ml_row_token **out,

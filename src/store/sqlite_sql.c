@@ -33,6 +33,11 @@
   " rule, message, who, once, payload"
 /* What find_tx of sqlite_transaction.c judges. */
 #define FIND_TX_COLUMNS "n, state, type, tenant"
+#define FIND_BY_OBJECT(index, column) \
+  "SELECT p.n, p.workflow, p.status, p.run, p.deleted, p.parent_n, p.state," \
+  " p.assigned_to FROM object AS o INDEXED BY " index \
+  " JOIN process AS p ON p.n = o.n WHERE o." column " = ? AND o.n < ?" \
+  " ORDER BY o.n DESC"
 #define SMALL "a small table, wanted whole"
 
 const ml_sql_text ml_sql_texts[SQL_COUNT] = {
@@ -134,16 +139,17 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " ON CONFLICT (lane, user) DO NOTHING", NULL},
   [SQL_MEMBER_DROP] = {"DELETE FROM member WHERE lane = ? AND user = ?", NULL},
   [SQL_USER_PUT] = {
-    "INSERT INTO user (id, name, email, active) VALUES (?,?,?,?)"
+    "INSERT INTO user (id, name, email, active, team) VALUES (?,?,?,?,?)"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
-    " email = excluded.email, active = excluded.active", NULL},
+    " email = excluded.email, active = excluded.active,"
+    " team = excluded.team", NULL},
   [SQL_TOKEN_PUT] = {
-    "INSERT INTO token (id, hash, user, scopes, created_ms, expires_ms)"
-    " VALUES (?,?,?,?,?,?)"
+    "INSERT INTO token (id, hash, user, scopes, created_ms, expires_ms, team)"
+    " VALUES (?,?,?,?,?,?,?)"
     " ON CONFLICT (id) DO UPDATE SET hash = excluded.hash,"
     " user = excluded.user, scopes = excluded.scopes,"
-    " created_ms = excluded.created_ms, expires_ms = excluded.expires_ms",
-    NULL},
+    " created_ms = excluded.created_ms, expires_ms = excluded.expires_ms,"
+    " team = excluded.team", NULL},
   [SQL_TOKEN_DROP] = {"DELETE FROM token WHERE id = ?", NULL},
   [SQL_TX_INSERT] = {
     "INSERT INTO \"transaction\" (" TX_COLUMNS ")"
@@ -157,6 +163,22 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " secret = excluded.secret", NULL},
   [SQL_SETTING_DROP] = {
     "DELETE FROM setting WHERE workflow = ? AND key = ?", NULL},
+  [SQL_OBJECT_PUT] = {
+    "INSERT INTO object (n, team, entity, record, belongs_to, booking)"
+    " VALUES (?,?,?,?,?,?)"
+    " ON CONFLICT (n) DO UPDATE SET team = excluded.team,"
+    " entity = excluded.entity, record = excluded.record,"
+    " belongs_to = excluded.belongs_to, booking = excluded.booking", NULL},
+  [SQL_OBJECT_DROP] = {"DELETE FROM object WHERE n = ?", NULL},
+  [SQL_RECORD_PUT] = {
+    "INSERT INTO record (id, entity, team, created_by, data, derived,"
+    " created_ms, updated_ms, deleted) VALUES (?,?,?,?,?,?,?,?,?)", NULL},
+  [SQL_RECORD_UPDATE] = {
+    "UPDATE record SET entity = ?, data = ?, derived = ?, updated_ms = ?,"
+    " deleted = ? WHERE id = ? AND updated_ms = ?", NULL},
+  [SQL_TASK_MORE_PUT] = {
+    "INSERT INTO task_more (n, no, more) VALUES (?,?,?)"
+    " ON CONFLICT (n, no) DO UPDATE SET more = excluded.more", NULL},
 
   /* ---- reading one process ---- */
   [SQL_PROCESS_GET] = {
@@ -186,6 +208,15 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "SELECT " TASK_COLUMNS " FROM task WHERE n = ? ORDER BY no", NULL},
   [SQL_TASK_GET] = {
     "SELECT " TASK_COLUMNS " FROM task WHERE n = ? AND no = ?", NULL},
+  [SQL_RECORD_GET] = {
+    "SELECT id, entity, team, created_by, data, derived, created_ms,"
+    " updated_ms, deleted FROM record WHERE id = ?", NULL},
+  [SQL_OBJECT_GET] = {
+    "SELECT n, team, entity, record, belongs_to, booking FROM object"
+    " WHERE n = ?", NULL},
+  [SQL_TASK_MORE_GET] = {
+    "SELECT n, no, more FROM task_more WHERE n = ? AND no = ?", NULL},
+  [SQL_TEAM_IS] = {"SELECT n FROM object WHERE n = ? AND team = ?", NULL},
 
   /* ---- finding ---- */
   /* Past the cursor: the rest of its moment (_AT), then later moments.  One
@@ -210,6 +241,14 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_NEXT_LEASE] = {
     "SELECT due FROM process INDEXED BY process_due"
     " WHERE lease = 1 AND due IS NOT NULL ORDER BY due LIMIT 1", NULL},
+  /* Driven by an id of another; the process's row is looked at for the rest. */
+  [SQL_FIND_TEAM] = {FIND_BY_OBJECT("object_team", "team"), NULL},
+  [SQL_FIND_OBJECT_ENTITY] = {FIND_BY_OBJECT("object_entity", "entity"), NULL},
+  [SQL_FIND_OBJECT_RECORD] = {FIND_BY_OBJECT("object_record", "record"), NULL},
+  [SQL_FIND_OBJECT_BELONGS] = {FIND_BY_OBJECT("object_belongs", "belongs_to"),
+                               NULL},
+  [SQL_FIND_OBJECT_BOOKING] = {FIND_BY_OBJECT("object_booking", "booking"),
+                               NULL},
   [SQL_FIND_ALL] = {
     "SELECT " FIND_COLUMNS " FROM process WHERE n < ? ORDER BY n DESC", NULL},
   [SQL_FIND_PARENT] = {
@@ -300,10 +339,10 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " AND identity = ?", NULL},
   [SQL_LANES] = {"SELECT no, workflow, lane FROM lane ORDER BY no", SMALL},
   [SQL_MEMBERS] = {"SELECT lane, user FROM member ORDER BY lane, user", SMALL},
-  [SQL_USERS] = {"SELECT id, name, email, active FROM user ORDER BY id",
+  [SQL_USERS] = {"SELECT id, name, email, active, team FROM user ORDER BY id",
                  SMALL},
   [SQL_TOKENS] = {
-    "SELECT id, hash, user, scopes, created_ms, expires_ms FROM token"
+    "SELECT id, hash, user, scopes, created_ms, expires_ms, team FROM token"
     " ORDER BY id", SMALL},
   [SQL_SETTINGS_ALL] = {
     "SELECT workflow, key, value, secret FROM setting ORDER BY workflow, key",

@@ -190,6 +190,7 @@ typedef struct ml_row_member { uint32_t lane; ml_str user; } ml_row_member;
 typedef struct ml_row_user {
   ml_str id, name, email;
   bool active;
+  ml_str team;                   /* what the person may see; none: everything */
 } ml_row_user;
 typedef struct ml_row_token {
   ml_str id;                     /* public part */
@@ -197,6 +198,7 @@ typedef struct ml_row_token {
   ml_str user;                   /* or none */
   ml_str scopes;                 /* "read operate hook:orders" */
   int64_t created_ms, expires_ms;
+  ml_str team;                   /* of a token without a person; or none */
 } ml_row_token;
 typedef struct ml_row_setting { ml_str workflow, key, value; bool secret; }
     ml_row_setting;              /* value: JSON, or sealed bytes */
@@ -246,6 +248,29 @@ typedef struct ml_row_contact {
   uint32_t no;
   ml_str name, email, phone;
 } ml_row_contact;
+/* Ids of others that a process carries, to be searched; without any: none. */
+typedef struct ml_row_object {
+  int64_t n;
+  ml_str team, entity, record, belongs_to, booking;
+} ml_row_object;
+
+/* What else is known of a task that is no activity's. */
+typedef struct ml_row_task_more {
+  int64_t n;
+  uint32_t no;
+  ml_str more;                   /* JSON object */
+} ml_row_task_more;
+
+/* What a process is about; no state of its own. */
+typedef struct ml_row_record {
+  ml_str id;                     /* UUID */
+  ml_str entity, team, created_by;
+  ml_str data, derived;          /* JSON objects; derived: or none */
+  int64_t created_ms, updated_ms;
+  int64_t was_ms;                /* writing: the updated_ms it was computed from;
+                                    0: a new one */
+  bool deleted;
+} ml_row_record;
 
 /* ---- writing ---- */
 
@@ -296,6 +321,10 @@ void ml_batch_user(ml_batch *b, const ml_row_user *r);
 void ml_batch_token(ml_batch *b, const ml_row_token *r);
 void ml_batch_token_drop(ml_batch *b, ml_str id);
 void ml_batch_setting(ml_batch *b, const ml_row_setting *r);  /* no value: drop */
+void ml_batch_object(ml_batch *b, const ml_row_object *r);    /* replaces */
+void ml_batch_record(ml_batch *b, const ml_row_record *r);    /* ML_STALE unless
+                          it is at was_ms; team and created_by stay */
+void ml_batch_task_more(ml_batch *b, const ml_row_task_more *r);
 
 /* Another text, or none: its text is taken away. */
 void ml_batch_comment_edit(ml_batch *b, int64_t n, uint32_t no, ml_str text,
@@ -410,6 +439,8 @@ typedef struct ml_find_process {
   int status, run;               /* -1 any */
   ml_str state, assigned_to;
   int64_t parent_n;
+  ml_str team;                   /* the wall; none: not looked at */
+  ml_str entity, record, belongs_to, booking;
   bool deleted;                  /* also deleted ones */
   int64_t before_n;
   size_t limit;
@@ -425,6 +456,7 @@ typedef struct ml_task_at { int64_t n; uint32_t no; } ml_task_at;
 typedef struct ml_find_task {
   const uint32_t *lanes;
   size_t lane_count;             /* at most 64 */
+  ml_str team;                   /* of its process; none: not looked at */
   bool any_lane;                 /* operators: all lanes */
   ml_str user;
   int status;                    /* ML_TASK_OPEN by default; -1 any */
@@ -447,6 +479,12 @@ ml_rc ml_read_posts(ml_read *r, ml_arena *a, bool aside, int64_t after_no,
 /* How many wait, how many are aside, when the oldest that waits was made (0). */
 ml_rc ml_read_post_counts(ml_read *r, int64_t *waiting, int64_t *aside,
                           int64_t *oldest_ms);
+/* ML_OK: process n is of this team; ML_NOT_FOUND: it is not. */
+ml_rc ml_read_team_is(ml_read *r, int64_t n, ml_str team);
+ml_rc ml_read_object(ml_read *r, ml_arena *a, int64_t n, ml_row_object *out);
+ml_rc ml_read_task_more(ml_read *r, ml_arena *a, int64_t n, uint32_t no,
+                        ml_row_task_more *out);
+ml_rc ml_read_record(ml_read *r, ml_arena *a, ml_str id, ml_row_record *out);
 
 ml_rc ml_read_partners(ml_read *r, ml_arena *a, ml_row_partner **out,
                        size_t *count);
