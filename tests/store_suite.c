@@ -73,6 +73,7 @@ int store_suite_run(const store_maker *m) {
   int failed = run_part(m, store_suite_rows()) +
                run_part(m, store_suite_lists()) +
                run_part(m, store_suite_unique()) +
+               run_part(m, store_suite_object()) +
                run_part(m, store_suite_replay()) +
                run_part(m, store_suite_batches());
 

@@ -149,6 +149,7 @@ typedef struct suite_part {
 suite_part store_suite_rows(void);
 suite_part store_suite_lists(void);
 suite_part store_suite_unique(void);
+suite_part store_suite_object(void);
 suite_part store_suite_replay(void);
 suite_part store_suite_batches(void);
 suite_part store_suite_lasting(void);

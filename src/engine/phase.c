@@ -224,8 +224,8 @@ void phase_settle(step *s, uint32_t strand_no) {
   bool decided = false;
   int32_t to;
 
-  if (s->starved || st == NULL || s->p->status != ML_OPEN ||
-      !phase_done(s, st))
+  if (s->starved || st == NULL || !phase_done(s, st) ||
+      (s->p->status != ML_OPEN && !is_hook(s, strand_no)))
     return;
   ph = &s->f->phases[st->phase];
   for (uint32_t i = 0; i < s->p->act_count; i++) {
