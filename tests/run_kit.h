@@ -32,6 +32,7 @@ enum { KIT_TURNS = 3000, KIT_CALLS = 200 };
 /* A call that was sent. */
 typedef struct kit_call {
   char *method, *url, *body, *key;
+  char *headers;                 /* each with a newline behind it */
   ml_http_fn *fn;
   void *arg;
   bool answered;
@@ -84,6 +85,10 @@ static inline ml_rc kit_send(ml_http *h, const ml_http_call *call, ml_http_fn *f
   c->body = ml_arena_dup(&kit.arena, call->body.p != NULL ? call->body.p : "",
                          call->body.n);
   c->key = "";
+  c->headers = "";
+  for (size_t i = 0; i < call->header_count; i++)
+    c->headers = ml_arena_printf(&kit.arena, "%s%.*s\n", c->headers,
+                                 (int)call->headers[i].n, call->headers[i].p);
   for (size_t i = 0; i < call->header_count; i++)
     if (strncmp(call->headers[i].p, "Idempotency-Key: ", 17) == 0)
       c->key = ml_arena_dup(&kit.arena, call->headers[i].p + 17,

@@ -45,6 +45,7 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_ext_procedure,
     &ml_routes_ext_task,
     &ml_routes_ext_record,
+    &ml_routes_webhook,
   };
 
   *out = all;

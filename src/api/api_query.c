@@ -21,6 +21,7 @@ static const ml_param params[] = {
   {"belongs_to", 't', 0, 0, "only those that belong to this"},
   {"booking", 't', 0, 0, "only those with this primary booking"},
   {"deleted", 'b', 0, 1, "1: deleted ones too"},
+  {"aside", 'b', 0, 1, "1: only those that were given up"},
   {"all", 'b', 0, 1, "1: past and future activities too"},
   {"sealed", 'b', 0, 1, "1: show sealed values (scope operate)"},
   {"wait", 'b', 0, 1, "1: answer when the process rests, or after 1 s"},

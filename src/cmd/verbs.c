@@ -130,6 +130,13 @@ static const ml_verb verbs[] = {
    "moonlane token new --scopes read,operate --expires 90d\n"
    "moonlane token new --scopes work --user aiko", ml_opts_token, 1, 2, NULL,
    ml_cmd_token},
+  {"webhook", "ls | add URL | rm NO | on NO | off NO | dead | resend NO",
+   "tell URLs of changes; what did not arrive",
+   "Messages are signed by Standard Webhooks and come in the order of their "
+   "process, each at least once. dead lists those that were given up.",
+   "moonlane webhook add https://crm.example/hook -w lead --events state\n"
+   "moonlane webhook dead\nmoonlane webhook resend 17", ml_opts_webhook, 1, 2,
+   NULL, ml_cmd_webhook},
   {"setting", "WORKFLOW [KEY [VALUE]]", "look at settings of a workflow, or set",
    "A secret is read from --file (- is standard input), never from the command "
    "line, and never shown.",

@@ -77,6 +77,10 @@ int ml_cmd_help(const ml_args *a);
 
 /* cmd_partner.c */
 int ml_cmd_partner(ml_talk *q);
+/* cmd_webhook.c */
+int ml_cmd_webhook(ml_talk *q);
+extern const ml_opt ml_opts_webhook[];
+
 /* cmd_backup.c */
 int ml_cmd_backup(const ml_args *a);
 

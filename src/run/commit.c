@@ -554,6 +554,8 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
     }
     c = pr->gone ? NULL : ml_mem_zero(sizeof *c);
     pr->dirty = false;
+    if (!pr->gone && pr->load != NULL && r->people.webhook_count > 0)
+      webhooks_make(r, pr, pr->load);
     if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved ||
                       !keys_of(pr, &k))) {
       ml_mem_free(c);

@@ -18,6 +18,7 @@
 #include "model/ruleset.h"
 #include "run/run.h"
 #include "run/transact.h"
+#include "store/webhook.h"
 
 typedef struct bundle {
   uint32_t no;
@@ -178,6 +179,7 @@ typedef struct people {          /* the small tables, as last read */
   ml_row_token *tokens;     size_t token_count;
   ml_row_setting *settings; size_t setting_count;
   ml_row_partner *partners; size_t partner_count;
+  ml_row_webhook *webhooks; size_t webhook_count;
 } people;
 
 /* ---- outbox.c: messages to the outside ---- */
@@ -220,6 +222,7 @@ struct ml_run {
   ml_arena names;                /* texts of workflows, kept for good */
   people people;
   outbox outbox;
+  uint32_t webhook_last;         /* number given last */
   trigger *triggers;
   ml_row_trigger *trigger_rows; size_t trigger_row_count;
   ml_arena trigger_arena;
@@ -457,6 +460,10 @@ int64_t triggers_due(ml_run *r, int64_t now_ms);   /* run those; next moment */
 void triggers_nudge(ml_run *r, ml_str workflow);
 void triggers_free(ml_run *r);
 ml_rc triggers_load(ml_run *r, ml_read *rd);
+
+/* webhook.c */
+void webhooks_begin(ml_run *r);
+void webhooks_make(ml_run *r, proc *pr, load *l);
 
 /* bulk.c: the end of a job's entry, with what it did to process n */
 void bulk_put(ml_batch *b, const ml_input *in, int64_t n);

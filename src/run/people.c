@@ -34,6 +34,8 @@ static void work(void *arg, ml_read *rd) {
   if (rc == ML_OK)
     rc = ml_read_settings(rd, &p->arena, ML_NOSTR, &p->settings,
                           &p->setting_count);
+  if (rc == ML_OK)
+    rc = ml_read_webhooks(rd, &p->arena, &p->webhooks, &p->webhook_count);
   x->rc = rc;
 }
 

@@ -44,6 +44,7 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
     ml_run_free(r);
     return ml_err_set(e, ML_NOMEM, "", "memory is short");
   }
+  webhooks_begin(r);
   *out = r;
   return ML_OK;
 }

@@ -1,4 +1,4 @@
-/* schema_bulk.c - schema version 6: jobs of many entries. */
+/* schema_bulk.c - jobs of many entries. */
 #include "store/sqlite.h"
 
 const char ml_schema_bulk[] =

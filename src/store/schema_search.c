@@ -1,4 +1,4 @@
-/* schema_search.c - schema version 5: what can be searched for. */
+/* schema_search.c - what can be searched for. */
 #include "store/sqlite.h"
 
 const char ml_schema_search[] =

@@ -1,4 +1,4 @@
-/* schema_unique.c - schema version 3: values that one process of a workflow has at a time. */
+/* schema_unique.c - values that one process of a workflow has at a time. */
 #include "store/sqlite.h"
 
 const char ml_schema_unique[] =

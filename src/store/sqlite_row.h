@@ -76,5 +76,6 @@ ml_rc ml_apply_entry_end(ml_feed *r);
 ml_rc ml_apply_object(ml_feed *r);
 ml_rc ml_apply_record(ml_feed *r);
 ml_rc ml_apply_task_more(ml_feed *r);
+ml_rc ml_apply_webhook(ml_feed *r);
 
 #endif

@@ -542,6 +542,19 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_ENTRY_COUNT] = {
     "SELECT count(*) FROM job_entry INDEXED BY job_entry_status"
     " WHERE job = ? AND status = ?", NULL},
+
+  /* ---- webhooks ---- */
+  [SQL_WEBHOOK_PUT] = {
+    "INSERT INTO webhook (no, url, secret, workflow, events, active, removed,"
+    " at_ms, why) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (no) DO UPDATE SET url = excluded.url,"
+    " secret = excluded.secret, workflow = excluded.workflow,"
+    " events = excluded.events, active = excluded.active,"
+    " removed = excluded.removed, at_ms = excluded.at_ms,"
+    " why = excluded.why", NULL},
+  [SQL_WEBHOOKS] = {
+    "SELECT no, url, secret, workflow, events, active, removed, at_ms, why"
+    " FROM webhook ORDER BY no", SMALL},
 };
 
 /* ---- connections ---- */
