@@ -64,8 +64,11 @@ $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -DFLAGS='"$(CFLAGS)"' -o $@ $^ $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $^ $(LDLIBS)
+$(BUILD)/leads: contrib/leads/leads.c $(BUILD)/libmoonlane.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 bench: setup
-	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/bench
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/leads $(BUILD)/bench
 	@$(BUILD)/bench --build $(BUILD)
 	@cp $(BUILD)/bench.json contrib/bench/$$(date -u +%F).json
 	@contrib/bench/table contrib/bench/$$(date -u +%F).json > $(BUILD)/bench.md

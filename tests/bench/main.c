@@ -133,6 +133,7 @@ int main(int argc, char **argv) {
   take("w4", row_w4, &a, "W4: four steps with a call each");
   take("w5", row_w5, &a, "W5: timers");
   take("w8", row_w8, &a, "W8: the ledger");
+  take("w9", row_w9, &a, "W9: leads by what is in them");
   clear(path);
   busy = others_share();
   row_put("others", busy * 100);

@@ -127,6 +127,20 @@ static row rows[] = {
   {.id = "w8.one", .unit = "us",
    .what = "  one at a time: the workflow, p50",
    .floor = "w8.bare.one"},
+
+  {.id = "w9.leads", .unit = "", .what = "W9: leads stored (contrib/leads)"},
+  {.id = "w9.bare.page", .unit = "ms",
+   .what = "  bare SQLite: 50 by two search fields in order, p50"},
+  {.id = "w9.page", .unit = "ms",
+   .what = "  the same list over HTTP, p50",
+   .floor = "w9.bare.page", .goal = "v<=10"},
+  {.id = "w9.bare.key", .unit = "us", .what = "  bare SQLite: one by its key, p50"},
+  {.id = "w9.key", .unit = "us",
+   .what = "  the same over HTTP, p50",
+   .floor = "w9.bare.key", .goal = "v<=1000"},
+  {.id = "w9.memory", .unit = "MiB",
+   .what = "  the core's memory with them, less its memory without",
+   .goal = "v<=16"},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows, NOTES = 32, NOTE = 400 };

@@ -19,6 +19,7 @@ void row_w2(const amount *a);    /* W2, W3, W6 */
 void row_w4(const amount *a);
 void row_w5(const amount *a);
 void row_w8(const amount *a);
+void row_w9(const amount *a);
 
 /* A load: starts of `workflow` with 300 bytes of input, the number `first + i`
 ** in its field `count`. */
