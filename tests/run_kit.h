@@ -59,6 +59,8 @@ static struct {
   char dir[200], db[240], flows[240];
   const char *vfs;
   bool threaded, memory, hold_polls, step_commits;
+  const ml_str *rules;           /* files of rules of the configuration */
+  size_t rule_count;
   kit_call calls[KIT_CALLS];
   size_t call_count;
   void (*on_send)(const kit_call *c);     /* looks while a call leaves */
@@ -199,6 +201,7 @@ static inline void kit_begin(void) {
   ml_run_conf conf = {.clock = &kit.clock.base, .rand = &kit.rand.base,
                       .http = &kit.http, .hold_polls = kit.hold_polls,
                       .step_commits = kit.step_commits,
+                      .rules = kit.rules, .rule_count = kit.rule_count,
                       .stopped = kit_stopped};
   kit_came c = {0};
   ml_err e = {0};

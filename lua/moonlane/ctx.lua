@@ -627,6 +627,17 @@ ctx.order = method(function(o)
   return a.json.process
 end, "order")
 
+-- An event of our own, for the rules: its transaction's id comes back.
+local function emit(type_, payload, opts)
+  opts = known(opts, "ctx:emit", { tenant = 1 })
+  if payload ~= nil and (type(payload) ~= "table" or wire[payload]) then
+    raise "ctx:emit(type, data): the data must be a table"
+  end
+  return durable("ctx:emit", "emit", { type = text(type_, "the type"),
+    data = payload or {}, tenant = opts.tenant ~= nil and text(opts.tenant, "tenant") or nil })
+end
+ctx.emit = method(emit, "emit")
+
 local function held(name, f)
   return method(function(...)
     allowed("ctx:" .. name, name)
@@ -671,7 +682,7 @@ end
 
 -- ---- the start of a slice ----
 
-local M = { http = http, methods = ctx }   -- in here, so that require freezes them
+local M = { http = http, methods = ctx, emit = host.anchor(emit) }   -- in here, so that require freezes them
 
 M.handle_of = function(v) return wire[v] end
 

@@ -59,7 +59,10 @@ end
 
 local function table_data(t, depth)
   local kind = t["@kind"]
-  if kind == "setting" then return { setting = data(t[1], depth) } end
+  if kind == "setting" then
+    return { setting = data(t[1], depth),
+             unit = t.unit ~= nil and data(t.unit, depth) or nil }
+  end
   if kind == "join" or kind == "finish" then return { kind = kind } end
   local n, names, strange = shape(t)
   if strange then return not_data "a table with a key that is no text" end
@@ -332,7 +335,7 @@ local function entry(v, node, at, place)
   end
   out.kind, out.label = kind, v[1] ~= nil and data(v[1]) or nil
   if kind == "task" or type(v.outcomes) ~= "table" then
-    out.outcomes = choices(v.outcomes, { need = true })
+    out.outcomes = choices(v.outcomes, { need = true, fails = true })
   else
     out.outcomes = each(v.outcomes, function(c) return choice(c) end)
   end

@@ -50,12 +50,14 @@ builder("rules", "rules")
 builder("webhook", "webhook")
 builder("signature", "signature") -- how a webhook proves who sent it (model/hook.h)
 
--- The value of a setting where a definition takes one: every = ml.setting "x"
-ml.setting = host.placed(function(place, name)
-  if type(name) ~= "string" then
-    error(place .. ": ml.setting takes the name of a setting: ml.setting \"name\"", 0)
+-- The value of a setting where a definition takes one: every = ml.setting "x";
+-- an integer in a unit: give_up = ml.setting("hours", "1h")
+ml.setting = host.placed(function(place, name, unit)
+  if type(name) ~= "string" or (unit ~= nil and type(unit) ~= "string") then
+    error(place .. ": ml.setting takes the name of a setting, and perhaps a unit: "
+          .. "ml.setting \"name\", ml.setting(\"name\", \"1h\")", 0)
   end
-  return { ["@kind"] = "setting", ["@at"] = place, name }
+  return { ["@kind"] = "setting", ["@at"] = place, name, unit = unit }
 end)
 
 -- An action of a phase: have this process made at a partner's, and share it
@@ -119,5 +121,8 @@ ml.transaction = host.placed(function(place, name, more)
   registry.add(name, place)
   return { ["@kind"] = "transaction", ["@at"] = place, name }
 end)
+
+-- ctx:emit, for code that has no ctx at hand
+function ml.emit(...) return require("moonlane.ctx").emit(...) end
 
 return ml

@@ -66,7 +66,7 @@ function M.define()
   if source then tree.rules = define.rules(require "rules", source) end
   tree.transactions = define.transactions()
   if #tree.transactions == 0 then tree.transactions = nil end
-  return host.encode(tree, "the definition")
+  return host.encode(tree, "the definition", true)
 end
 
 local function find(index, path)
@@ -224,11 +224,12 @@ end
 -- rules that are asked; the answer: the first match, or null.
 function M.rule(q)
   local asked = host.decode(q.payload)
-  local tx = strict(asked.payload, "tx")
   ctx.begin("when", nil, {})
   for i = asked.from or 1, asked.upto or #rules do
     local rule = rules[i]
-    if bare(rule[1]) == asked.type and rule.rule == nil and matches(rule, tx, i) then
+    local mine = bare(rule[1]) == asked.type and rule.rule == nil
+    local tx = mine and strict(asked.payload, "tx")     -- its own: no rule tells another
+    if mine and matches(rule, tx, i) then
       local values = rule.data
       if type(values) == "function" then values = values(tx) end
       return host.encode({ rule = i, to = rule.to,

@@ -35,7 +35,8 @@ const char ml_render_shapes[] =
   " asked:any \"what a script asked for, when it did\" }"
   "FormField { id:str, short:str, label:label, type:str, edit:bool,"
   " required:bool, of:[Choice], value:any }"
-  "FormOutcome { id:str, label:label, need:[str]? \"short ids; null: the"
+  "FormOutcome { id:str, label:label, fails?:bool \"ends the activity in Failure\","
+  " need:[str]? \"short ids; null: the"
   " form's own marks bind\" }"
   "Choice { id:str, label:label }";
 
@@ -224,6 +225,7 @@ static void put_outcome(ml_jw *w, const ml_flow *f, const ml_outcome *o) {
   } else {
     ml_jw_null(w);
   }
+  ml_jw_kbool(w, "fails", o->fails);
   ml_jw_end(w);
 }
 

@@ -1,7 +1,8 @@
 /*
 ** cmd_rule.c - moonlane rule test: which rule takes a transaction, and why.
 **
-** Over a pair of CloudPortal files, without an engine.  The transaction is a
+** Of a running engine, which is asked what its rules would say to
+** {"type","tenant","data"}; or with --map and --workflows over a pair of CloudPortal files, without an engine.  The transaction is a
 ** JSON object; its "type" (or "type": {"name": ..}) says which rules are asked.
 **   {"workflow":"retail-onboarding"}   a rule was true
 **   {"workflow":null}                  none was: it completes at once
@@ -14,6 +15,7 @@
 #include "cmd/cpbm_args.h"
 #include "cmd/files.h"
 #include "cmd/out.h"
+#include "cmd/verbs.h"
 
 const ml_opt ml_opts_rule[] = {ML_CPBM_OPTS, {NULL, NULL, NULL, 0}};
 
@@ -153,6 +155,67 @@ static int match(testing *t, const ml_cpbm *c, const ml_json *tx) {
   return send_error(t, ml_str_of(e.text), r->line, NULL);
 }
 
+/* ---- of an engine ---- */
+
+static int engine_table(const ml_json *rules) {
+  static const char *const titles[] = {"RULE", "WORKFLOW", "SAID", "WHY"};
+  ml_table t;
+  ml_buf b = {0};
+  bool decided = false;
+
+  ml_table_init(&t, titles, 4, 3);
+  for (uint32_t i = 0; rules != NULL && i < rules->count; i++) {
+    const ml_json *r = &rules->arr[i];
+    ml_str said = ml_json_str(r, "said"), why = ml_json_str(r, "why");
+
+    ml_table_cell(&t, ml_json_str(r, "at"));
+    ml_table_cell(&t, ml_json_str(r, "to"));
+    ml_table_cell(&t, said);
+    ml_table_cell(&t, why.p != NULL ? why : ml_json_str(r, "rule"));
+    decided = decided || !ml_str_is(said, "false");
+  }
+  ml_table_put(&t, ml_out_width(), &b);
+  if (!decided)
+    ml_buf_puts(&b, "no rule is true: the transaction completes at once\n");
+  return ml_out_send(&b);
+}
+
+int ml_cmd_rule_engine(ml_talk *q) {
+  const char *word = ml_args_word(q->args, 0);
+  const char *path = ml_args_word(q->args, 1);
+  const ml_json *rules, *last;
+  ml_json *tx = NULL, *answer;
+  int code;
+
+  if (word == NULL || strcmp(word, "test") != 0 || path == NULL)
+    return ml_out_fail(ML_EXIT_USAGE, "usage: moonlane rule test TX.json");
+  code = read_transaction(path, &q->arena, &tx);
+  if (code != ML_EXIT_FINE)
+    return code;
+  ml_path(&q->path, "/v1/rules/test");
+  ml_jw_json(&q->w, tx);
+  code = ml_talk_send(q, "POST", &answer);
+  if (code != ML_EXIT_FINE)
+    return code;
+  rules = ml_json_get(answer, "rules");
+  code = q->form == ML_FORM_TABLE ? engine_table(rules)
+                                  : ml_out_json(answer, q->form);
+  last = rules != NULL && rules->count > 0 ? ml_json_at(rules, rules->count - 1)
+                                           : NULL;
+  return code == ML_EXIT_FINE && ml_str_is(ml_json_str(last, "said"), "error")
+             ? ML_EXIT_FALSE : code;
+}
+
+static int ask_engine(const ml_args *a) {
+  ml_talk q;
+  int code = ml_talk_begin(&q, a);
+
+  if (code == ML_EXIT_FINE)
+    code = ml_cmd_rule_engine(&q);
+  ml_talk_end(&q);
+  return code;
+}
+
 /* ---- the verb ---- */
 
 static int test(testing *t, ml_cpbm_asked *q) {
@@ -181,8 +244,10 @@ int ml_cmd_rule(const ml_args *a) {
   int code;
 
   if (word == NULL || strcmp(word, "test") != 0 || ml_args_word(a, 1) == NULL)
-    return ml_out_fail(ML_EXIT_USAGE, "usage: moonlane rule test TX.json --map "
-                       "FILE --workflows FILE");
+    return ml_out_fail(ML_EXIT_USAGE, "usage: moonlane rule test TX.json [--map "
+                       "FILE --workflows FILE]");
+  if (ml_args_given(a, "map") == NULL && ml_args_given(a, "workflows") == NULL)
+    return ask_engine(a);
   if (ml_out_form(a, &t.form, &e) != ML_OK)
     return ml_out_error(ML_EXIT_USAGE, &e);
   code = ml_cpbm_ask(a, &q);

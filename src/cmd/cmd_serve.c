@@ -8,6 +8,7 @@ const ml_opt ml_opts_serve[] = {
   {"listen", "ADDRESS", "HOST:PORT; port 0: any free one (127.0.0.1:0)", 0},
   {"socket", "PATH", "for commands; mode 0600 (FILE.sock)", 0},
   {"allow", "ADDRESS", "a private ADDRESS:PORT that workflows may reach", 0},
+  {"rules", "FILE", "rules that are asked before the folders' own; repeatable", 0},
   {"host", "NAME", "a Host name to serve, beside the loopback ones", 0},
   {"workers", "N", "script workers (as many as cores, 2 to 8)", 0},
   {"drain", "DURATION", "how long an end in order may take (30s)", 0},

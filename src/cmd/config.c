@@ -25,7 +25,7 @@ static const struct key {
   {"step_commits", TRUTH}, {"key_file", TEXT},
   {"token_file", TEXT}, {"token", TEXT},   {"url", TEXT},
   {"output", TEXT},   {"as", TEXT},        {"drain", TEXT},
-  {"timeout", TEXT},
+  {"timeout", TEXT},  {"rules", LIST},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };

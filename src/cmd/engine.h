@@ -19,6 +19,8 @@ typedef struct ml_engine_conf {
                                     is forgotten */
   const ml_str *allow;
   size_t allow_count;
+  const ml_str *rules;           /* files of rules; they outlive the engine */
+  size_t rule_count;
   uint32_t workers;
   bool insecure;
   bool step_commits;             /* nothing runs ahead of the disk */

@@ -30,8 +30,8 @@ typedef struct serving {
   ml_api *api;
   ml_watch *watch;
   ml_loop_signal *term, *intr, *hup;
-  ml_str allow[LIST_MAX], hosts[LIST_MAX];
-  size_t allow_count, host_count;
+  ml_str allow[LIST_MAX], hosts[LIST_MAX], rules[LIST_MAX];
+  size_t allow_count, host_count, rule_count;
   int64_t drain_ms;
   unsigned ends;                 /* TERM and INT that came */
   bool loading, load_again;
@@ -65,12 +65,15 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
   if (rc == ML_OK)
     rc = read_list(a, "host", s->hosts, &s->host_count, e);
   if (rc == ML_OK)
+    rc = read_list(a, "rules", s->rules, &s->rule_count, e);
+  if (rc == ML_OK)
     rc = ml_args_int(a, "workers", 1, WORKERS_MAX, 0, &workers, e);
   if (rc == ML_OK)
     rc = ml_args_duration(a, "drain", DRAIN_MS, &s->drain_ms, e);
   *ec = (ml_engine_conf){
     .db = s->conf->db, .key_file = s->conf->key_file, .allow = s->allow,
-    .allow_count = s->allow_count, .workers = (uint32_t)workers,
+    .allow_count = s->allow_count, .rules = s->rules,
+    .rule_count = s->rule_count, .workers = (uint32_t)workers,
     .insecure = ml_args_flag(a, "insecure-scripts"),
     .step_commits = ml_args_flag(a, "step-commits")};
   return rc;

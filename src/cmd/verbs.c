@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "cmd/cmd_import.h"
 #include "cmd/out.h"
 
 static const ml_opt none[] = {{NULL, NULL, NULL, 0}};
@@ -46,6 +47,28 @@ static const ml_verb verbs[] = {
    "moonlane try activities/price.lua --data '{\"quantity\": 3}'\n"
    "moonlane try activities/price.lua -o json",
    ml_opts_try, 1, 1, ml_cmd_try, NULL},
+  {"import", "cpbm --map FILE --workflows FILE [--beans FILE]",
+   "make a folder of workflows of CloudPortal's files",
+   "Both files load together or not at all; mistakes are told as FILE:LINE: "
+   "sentence. --check writes nothing; -o DIR makes the folder DIR/cpbm, or "
+   "DIR/NAME with --name.",
+   "moonlane import cpbm --map transactionWorkflowMap.xml --workflows "
+   "workflows.xml --check\n"
+   "moonlane import cpbm --map map.xml --workflows workflows.xml --beans "
+   "beans.xml -o workflows", ml_opts_import, 1, 1, ml_cmd_import, NULL},
+  {"export", "cpbm FOLDER --map FILE --workflows FILE [--beans FILE]",
+   "write CloudPortal's files of an imported folder", NULL,
+   "moonlane export cpbm workflows/cpbm --map map.xml --workflows "
+   "workflows.xml\n"
+   "moonlane export cpbm workflows/cpbm --map m.xml --workflows w.xml --beans "
+   "b.xml", ml_opts_export, 2, 2, ml_cmd_export, NULL},
+  {"rule", "test TX.json", "say which rule takes a transaction, and why",
+   "TX.json: {\"type\", \"tenant\", \"data\"} as it would be posted. Asks the "
+   "running engine; with --map and --workflows it asks a pair of CloudPortal "
+   "files instead, and TX.json is the transaction itself.",
+   "moonlane rule test tx.json\n"
+   "moonlane rule test tx.json --map map.xml --workflows workflows.xml -o json",
+   ml_opts_rule, 2, 2, ml_cmd_rule, ml_cmd_rule_engine},
   {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
    "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
    "moonlane start order-delivery q_kintoneId=42\n"

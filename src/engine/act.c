@@ -76,7 +76,7 @@ void act_begin(step *s, ml_act *a) {
 
   act_move(s, a, ML_TURN_BEGUN);
   a->began_ms = s->now->wall_ms;
-  a->give_up_ms = later(s, def->give_up_ms);
+  a->give_up_ms = later(s, give_up_of(s, def));
   switch (def->kind) {
     case ML_AK_AUTO:
       act_attempt(s, a);
@@ -181,21 +181,21 @@ void act_break(step *s, ml_act *a, ml_str why, ml_str at) {
 /* An attempt ended as "not yet": again later, or, when the retries are used
 ** up, Failure; without a `retry`, Error (SEMANTICS.md 6, 9). */
 void act_not_yet(step *s, ml_act *a, ml_str why, int64_t after_ms) {
-  const ml_activity *def = act_def(s, a);
+  ml_retry retry = retry_of(s, act_def(s, a));
   int64_t wait;
 
-  if (!def->retry.given) {
+  if (!retry.given) {
     act_break(s, a, keepf(s, "%.*s (and no retry is declared)",
                           (int)(why.n > 600 ? 600 : why.n), why.p), ML_NOSTR);
     return;
   }
-  if (a->retries >= def->retry.n) {
+  if (a->retries >= retry.n) {
     act_fail(s, a, keepf(s, "not done after %u attempts: %.*s", a->attempt,
                          (int)(why.n > 600 ? 600 : why.n), why.p));
     return;
   }
-  wait = retry_wait(&def->retry, a->retries, s->now->rand);
-  if (after_ms >= 0 && (after_ms > wait || def->retry.min_ms < def->retry.max_ms))
+  wait = retry_wait(&retry, a->retries, s->now->rand);
+  if (after_ms >= 0 && (after_ms > wait || retry.min_ms < retry.max_ms))
     wait = after_ms;
   a->retries++;
   quiet(s, a, ML_WAIT_RETRY);

@@ -264,11 +264,13 @@ static void want_await(step *s, ml_act *a, const ml_json *w) {
     }
 }
 
-/* Another process is to be started: kept until it surely is. */
+/* Another process, or a transaction, is to be started: kept until it surely
+** is. */
 static void want_start(step *s, ml_act *a, const ml_answer *r,
                        const ml_json *w) {
   char id[ML_ID_MAX];
   ml_outgoing *o = ml_process_add_out(s->p);
+  bool emit = r->want_kind == ML_CALL_EMIT;
   ml_buf b = {0};
 
   if (o == NULL) {
@@ -276,12 +278,14 @@ static void want_start(step *s, ml_act *a, const ml_answer *r,
     return;
   }
   o->no = s->p->next_no++;
-  o->kind = ML_OUT_START;
+  o->kind = emit ? ML_OUT_EMIT : ML_OUT_START;
   o->act = a->no;
-  o->name = keep(s, ml_json_str(w, "workflow"));
+  o->name = keep(s, ml_json_str(w, emit ? "type" : "workflow"));
   ml_id_text(id, s->p->id, a->no);
   o->key = keepf(s, "%s.%.*s", id, (int)r->want_call.n, r->want_call.p);
-  if (ml_json_get(w, "data") != NULL)
+  if (emit)
+    ml_json_print(&b, w);
+  else if (ml_json_get(w, "data") != NULL)
     ml_json_print(&b, ml_json_get(w, "data"));
   else
     ml_buf_puts(&b, "{}");
@@ -326,6 +330,9 @@ static const char *want_fault(const step *s, const ml_act *a,
     case ML_CALL_CALL: case ML_CALL_START:
       return ml_json_str(w, "workflow").n > 0 ? NULL
                                               : "a workflow's name is missing";
+    case ML_CALL_EMIT:
+      return ml_json_str(w, "type").n > 0 ? NULL
+                                          : "the type of a transaction is missing";
     default:
       return "an unknown kind of call was asked";
   }

@@ -130,5 +130,8 @@ ml_rc on_derived(step *s);
 
 /* retry.c */
 int64_t retry_wait(const ml_retry *r, uint32_t k, ml_rand *rand);
+/* As declared, with what settings of the process say filled in. */
+ml_retry retry_of(const step *s, const ml_activity *def);
+int64_t give_up_of(const step *s, const ml_activity *def);   /* ms; 0 none */
 
 #endif

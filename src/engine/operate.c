@@ -36,8 +36,8 @@ static void retry_one(step *s, ml_act *a) {
   a->retries = 0;
   a->outcome = ML_NOSTR;
   a->began_ms = s->now->wall_ms;
-  if (act_def(s, a)->give_up_ms > 0)
-    a->give_up_ms = s->now->wall_ms + act_def(s, a)->give_up_ms;
+  if (give_up_of(s, act_def(s, a)) > 0)
+    a->give_up_ms = s->now->wall_ms + give_up_of(s, act_def(s, a));
   tell(s, ML_TOLD_RETRIED, a->no, a->def, ML_NOSTR);
   if (act_def(s, a)->kind == ML_AK_AUTO) {
     act_attempt(s, a);
@@ -191,7 +191,7 @@ void run_stop(step *s) {
     }
   }
   for (uint32_t i = s->p->out_count; i-- > 0;)
-    if (s->p->outs[i].kind == ML_OUT_START &&
+    if (s->p->outs[i].kind != ML_OUT_TELL &&
         !is_hook_act(s, s->p->outs[i].act))
       ml_process_drop_out(s->p, s->p->outs[i].no);
 }
@@ -372,10 +372,10 @@ ml_rc on_delivered(step *s) {
   act = o->act;
   ml_process_drop_out(s->p, s->ev->no);
   a = ml_process_act(s->p, act);
-  if (kind != ML_OUT_START || a == NULL || a->wait != ML_WAIT_PROCESS)
+  if (kind == ML_OUT_TELL || a == NULL || a->wait != ML_WAIT_PROCESS)
     return ML_OK;
   tell(s, ML_TOLD_CHILD, a->no, a->def, s->ev->text);
-  if (a->call_kind == ML_CALL_START) {
+  if (a->call_kind == ML_CALL_START || a->call_kind == ML_CALL_EMIT) {
     ml_buf b = {0};
 
     ml_json_put_str(&b, s->ev->text);

@@ -13,6 +13,7 @@ void task_open(step *s, ml_act *a, ml_str form) {
   ml_task *t = ml_process_add_task(s->p);
   uint32_t act = a->no;
   uint16_t act_no = a->def;
+  bool anew = def->anew;
 
   if (t == NULL) {
     s->starved = true;
@@ -28,6 +29,7 @@ void task_open(step *s, ml_act *a, ml_str form) {
 
     if (ml_json_parse(&arena, form.p, form.n, NULL, &j, NULL) == ML_OK)
       t->lane = (int16_t)ml_flow_lane(s->f, ml_json_str(j, "lane"));
+    anew = anew || ml_json_bool(j, "anew", false);
     ml_arena_free(&arena);
     t->form = keep(s, form);
   } else {
@@ -35,7 +37,7 @@ void task_open(step *s, ml_act *a, ml_str form) {
     t->remind_ms = due_moment(s, &def->remind);
     t->escalate_ms = due_moment(s, &def->escalate);
   }
-  t->assignee = def->anew ? ML_NOSTR : ml_process_person(s->p, t->lane);
+  t->assignee = anew ? ML_NOSTR : ml_process_person(s->p, t->lane);
   if (t->assignee.p != NULL)
     tell(s, ML_TOLD_ALLOCATED, t->no, act_no, t->assignee);
   else
@@ -222,6 +224,41 @@ static ml_rc complete_asked(step *s, ml_task *t, ml_act *a) {
   return ML_OK;
 }
 
+/* A needed reason is given with this outcome: that of an earlier one, which a
+** reset has set aside, is none. */
+static ml_rc check_reason(step *s, const drafts *d, const ml_outcome *o) {
+  const ml_field *f = &s->f->fields[o->why];
+  bool needed = false;
+  char at[120];
+
+  for (uint16_t i = 0; i < o->need_count; i++)
+    needed = needed || o->need[i] == o->why;
+  for (size_t i = 0; i < d->count; i++)
+    if (d->list[i].field == o->why && d->list[i].value.p != NULL)
+      return ML_OK;
+  if (!needed)
+    return ML_OK;
+  snprintf(at, sizeof at, "/data/%.*s",
+           (int)(f->short_id.n > 80 ? 80 : f->short_id.n), f->short_id.p);
+  return ml_err_set(s->e, ML_INVALID, at, "field '%.*s' is required here: it "
+                    "says why", (int)f->short_id.n, f->short_id.p);
+}
+
+/* Why a task's outcome is a Failure: what the person wrote, or the outcome. */
+static ml_str task_reason(step *s, const ml_outcome *o) {
+  ml_str v = s->p->data[o->why];
+  ml_arena arena = {0};
+  ml_json *j = NULL;
+  ml_str why = o->id;
+
+  if (v.p != NULL && ml_json_parse(&arena, v.p, v.n, NULL, &j, NULL) == ML_OK &&
+      j->type == ML_JSTR && j->s.n > 0)
+    why = j->s;
+  why = keep(s, why);
+  ml_arena_free(&arena);
+  return why;
+}
+
 ml_rc on_completed(step *s) {
   const ml_activity *def;
   const ml_outcome *o;
@@ -250,6 +287,8 @@ ml_rc on_completed(step *s) {
   if (o == NULL)
     return ML_INVALID;
   rc = check_form(s, &d, def->form, def->form_count, o);
+  if (rc == ML_OK && o->fails)
+    rc = check_reason(s, &d, o);
   if (rc == ML_OK) {
     remember_person(s, t);
     shown = drafts_show(s, &d);
@@ -258,7 +297,10 @@ ml_rc on_completed(step *s) {
     r->data = shown;
     s->out->task_no = t->no;
     task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, o->id);
-    act_succeed(s, a, o->id, ML_NOSTR);
+    if (o->fails)
+      act_fail(s, a, task_reason(s, o));
+    else
+      act_succeed(s, a, o->id, ML_NOSTR);
     ask_again(s);
     run_update(s);
   }

@@ -63,6 +63,15 @@ static ml_rc too_long(const judge *j, size_t max) {
                     "'%s' may hold at most %zu bytes of UTF-8", id, max);
 }
 
+static ml_rc too_many(const judge *j) {
+  char at[200], id[120];
+
+  pointer(at, sizeof at, j->at, j->f->id);
+  ml_text_excerpt(id, sizeof id, j->f->id);
+  return ml_err_set(j->e, ML_INVALID, at, "'%s' may have at most %u characters",
+                    id, (unsigned)j->f->chars);
+}
+
 /* ---- texts ---- */
 
 static size_t text_max(const ml_field *f) {
@@ -185,6 +194,8 @@ static ml_rc check_text(const judge *j) {
     return too_long(j, text_max(j->f));
   if (!ml_text_utf8(s))
     return refuse(j, "valid UTF-8");
+  if (j->f->chars > 0 && ml_text_chars(s) > j->f->chars)
+    return too_many(j);
   if (!is_clean(s, j->f->type == ML_F_TEXT || j->f->type == ML_F_SECRET))
     return refuse(j, j->f->type == ML_F_TEXT
                        ? "a text without control characters"

@@ -272,7 +272,8 @@ static void check_field_unique(ml_fpass *p, const ml_fwho *w,
 static void parse_field(ml_fpass *p, const ml_json *o, ml_str at) {
   static const char *const known[] = {"id", "short", "type", "no", "required",
                                       "sealed", "search", "label", "of",
-                                      "initial", "max", "derive", "at", NULL};
+                                      "initial", "max", "chars", "derive",
+                                      "at", NULL};
   ml_field *field = &p->f->fields[p->f->field_count];
   ml_fwho w = ml_fp_who(o, at, "field", ml_json_str(o, "id"));
   int64_t n;
@@ -297,7 +298,12 @@ static void parse_field(ml_fpass *p, const ml_json *o, ml_str at) {
   field->label = ml_fp_label(p, &w, o, "label");
   if (ml_fp_int(p, &w, o, "max", 1, ML_FIELD_BYTES_MAX, &n))
     field->max = (uint32_t)n;
+  if (ml_fp_int(p, &w, o, "chars", 1, ML_FIELD_BYTES_MAX, &n))
+    field->chars = (uint32_t)n;
   if (typed) {
+    if (field->chars > 0 && !is_text_type(field->type))
+      ml_fp_fault(p, &w, "'chars' is for texts, not for %s",
+                  ml_ftype_name(field->type));
     if (field->max > 0 && !is_text_type(field->type))
       ml_fp_fault(p, &w, "'max' (bytes) is for texts, not for %s",
                   ml_ftype_name(field->type));

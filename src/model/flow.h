@@ -14,7 +14,7 @@
 **       "lanes":    [ {"id","title","at"} ],
 **       "settings": [ {"id","type","required","default","at"} ],
 **       "fields":   [ {"id","short","type","no","required","sealed","search",
-**                      "label","of":[{"id","label"}],"initial","max",
+**                      "label","of":[{"id","label"}],"initial","max","chars",
 **                      "derive":true,"at"} ],
 **       "states":   {"list":[{"id","label","description","color","tasks"}],
 **                    "start":id,"completed":id,"moves":[[from,to]]},
@@ -37,6 +37,11 @@
 **        | {"kind":"branch","name","at","when":true,"phases":[PHASE]}
 **   next   "phase" | {"kind":"join"} | {"kind":"finish"}
 **        | {"outcome": one of those, ...}; "" is the default
+** "retry" and "give_up" may name settings, read when they are needed:
+** {"setting":"x"}, an integer for n, a duration else; or {"setting":"x",
+** "unit":"1h"}, an integer of so long.  An outcome of a task may have "fails":
+** "field": the activity ends in Failure, with the field's text as its message,
+** and the outcome leads nowhere.
 ** "title", "label": a text, or {"en":..,"ja":..}.  What is no data where data
 ** is expected stands as {"$not_data":"a function"}.
 **
@@ -86,6 +91,9 @@
 
 #define ML_API_NUMBER 1          /* the C interface scripts are written for */
 
+/* Of a whole tree: rules make it large (ML_RULESET_MAX). */
+enum { ML_TREE_BYTES_MAX = 4 << 20, ML_TREE_NODES_MAX = 400000 };
+
 typedef struct ml_choice {
   ml_str id;
   ml_str label;                  /* JSON: a text or {"en":..}; or none */
@@ -103,6 +111,7 @@ typedef struct ml_field {
   uint32_t of_count;
   ml_str initial;                /* canonical JSON value, or none */
   uint32_t max;                  /* bytes of a text; 0: the type's own limit */
+  uint32_t chars;                /* characters of a text; 0: not counted */
 } ml_field;
 
 typedef struct ml_lane {
@@ -123,6 +132,8 @@ typedef struct ml_outcome {
   bool has_need;                 /* need replaces the form's own marks */
   uint16_t *need;                /* field indexes */
   uint16_t need_count;
+  bool fails;                    /* of a task: the activity ends in Failure, */
+  uint16_t why;                  /* and this field says why */
 } ml_outcome;
 
 /* retry = { n, wait }: n retries after the first attempt; a random wait
@@ -131,6 +142,9 @@ typedef struct ml_retry {
   bool given;
   uint32_t n;
   int64_t min_ms, max_ms;
+  uint16_t n_setting;            /* index + 1 of the setting that says n; 0: none */
+  uint16_t wait_setting;         /* the same of the wait, */
+  int64_t wait_unit_ms;          /* in so many ms; 1 for a duration */
 } ml_retry;
 
 /* A moment relative to something: a duration from now, or a field's. */
@@ -160,6 +174,8 @@ typedef struct ml_activity {
   int64_t timeout_ms;            /* one attempt, waiting included; 0 none */
   ml_due timeout_due;            /* timeout = field */
   int64_t give_up_ms;            /* all attempts; 0 none */
+  uint16_t give_up_setting;      /* index + 1 of the setting that says it, */
+  int64_t give_up_unit_ms;
   int64_t ask_ms;                /* is_complete asked every; default 5 m */
   ml_outcome *outcomes;          /* "done" stands first unless a task */
   uint16_t outcome_count;

@@ -179,13 +179,23 @@ static bool leads(const ml_phase *ph, bool decider, ml_str outcome) {
   return false;
 }
 
+/* All other outcomes are Failures: this one goes to the next phase. */
+static bool only_way_on(const ml_activity *a) {
+  uint16_t on = 0;
+
+  for (uint16_t k = 0; k < a->outcome_count; k++)
+    on += !a->outcomes[k].fails;
+  return on == 1 && a->outcome_count > 1;
+}
+
 static void check_mapped(ml_fpass *p, const ml_phase *ph, ml_str at) {
   for (uint16_t i = 0; i < ph->activity_count; i++) {
     const ml_activity *a = &p->f->activities[ph->first_activity + i];
     ml_fwho w = ml_fp_who(NULL, at, "phase", ph->name);
 
     for (uint16_t k = 0; k < a->outcome_count; k++)
-      if (!ml_str_is(a->outcomes[k].id, "done")
+      if (!ml_str_is(a->outcomes[k].id, "done") && !a->outcomes[k].fails
+          && !(only_way_on(a) && ph->next_count == 0)
           && !leads(ph, ph->decider == ph->first_activity + i,
                     a->outcomes[k].id))
         ml_fp_fault(p, &w, "outcome '%s' of '%s' leads nowhere: map it in "

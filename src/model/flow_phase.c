@@ -120,6 +120,72 @@ static bool parse_wait(ml_str s, ml_retry *r, ml_err *e) {
               == ML_OK;
 }
 
+/* { "setting": name, "unit": "1h" }: the setting's index + 1; 0: told.  Without
+** unit_ms (how often) there is no unit. */
+static uint16_t parse_by_setting(ml_fpass *p, const ml_fwho *w,
+                                 const char *key, const ml_json *v,
+                                 int64_t *unit_ms) {
+  ml_str unit = ml_json_str(v, "unit");
+  ml_ftype want = unit.p != NULL || unit_ms == NULL ? ML_F_INTEGER
+                                                    : ML_F_DURATION;
+  int i = ml_fp_setting(p, w, key, ml_json_str(v, "setting"));
+  ml_err e = {0};
+
+  if (i < 0)
+    return 0;
+  if (unit_ms != NULL)
+    *unit_ms = 1;
+  if (unit.p != NULL && unit_ms != NULL
+      && (ml_text_duration(unit, unit_ms, &e) != ML_OK || *unit_ms <= 0)) {
+    ml_fp_fault(p, w, "'%s': the unit of a setting must be a duration such as "
+                "\"1h\"", key);
+    return 0;
+  }
+  if (p->f->settings[i].type != want) {
+    ml_fp_fault(p, w, "'%s' takes its value from setting '%s', which is of type "
+                "%s; it needs %s", key, ml_fp_show(p->f->settings[i].id).s,
+                ml_ftype_name(p->f->settings[i].type), ml_ftype_name(want));
+    return 0;
+  }
+  return (uint16_t)(i + 1);
+}
+
+static bool is_setting(const ml_json *v) {
+  return ml_json_str(v, "setting").p != NULL;
+}
+
+/* Any of the two may be a setting: the other one is as ever. */
+static void parse_retry_by(ml_fpass *p, const ml_fwho *w, const ml_json *n,
+                           const ml_json *wait, ml_retry *r) {
+  ml_err e = {0};
+
+  if (is_setting(n))
+    r->n_setting = parse_by_setting(p, w, "retry", n, NULL);
+  else if (n->type == ML_JINT && n->i >= 0 && n->i <= ML_FLOW_RETRIES_MAX)
+    r->n = (uint32_t)n->i;
+  else
+    ml_fp_fault(p, w, "'retry' says how often first: 0 to %d, or a setting",
+                ML_FLOW_RETRIES_MAX);
+  if (is_setting(wait))
+    r->wait_setting = parse_by_setting(p, w, "retry", wait, &r->wait_unit_ms);
+  else if (wait->type != ML_JSTR || !parse_wait(wait->s, r, &e)
+           || r->max_ms < r->min_ms || r->max_ms <= 0)
+    ml_fp_fault(p, w, "'retry' says how long to wait behind: \"24h\", "
+                "\"5s..10m\", or a setting");
+  r->given = true;
+}
+
+static void parse_give_up(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                          ml_activity *a) {
+  const ml_json *v = ml_json_get(o, "give_up");
+
+  if (is_setting(v))
+    a->give_up_setting = parse_by_setting(p, w, "give_up", v,
+                                          &a->give_up_unit_ms);
+  else
+    ml_fp_duration(p, w, o, "give_up", &a->give_up_ms);
+}
+
 static void parse_retry(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                         ml_retry *r) {
   const ml_json *v = ml_json_get(o, "retry");
@@ -128,6 +194,10 @@ static void parse_retry(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 
   if (v == NULL)
     return;
+  if (v->type == ML_JARR && v->count == 2 && (is_setting(n) || is_setting(wait))) {
+    parse_retry_by(p, w, n, wait, r);
+    return;
+  }
   if (v->type != ML_JARR || v->count != 2 || n->type != ML_JINT
       || wait->type != ML_JSTR) {
     ml_fp_fault(p, w, "'retry' must be { how often, \"wait\" } such as "
@@ -206,9 +276,28 @@ static void parse_need(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   }
 }
 
+static void parse_fails(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                        ml_outcome *out) {
+  ml_str s;
+  int field;
+
+  if (!ml_fp_str(p, w, o, "fails", &s))
+    return;
+  field = ml_fp_field(p, w, "fails", s);
+  if (field < 0)
+    return;
+  out->fails = true;
+  out->why = (uint16_t)field;
+  if (p->f->fields[field].type != ML_F_TEXT
+      && p->f->fields[field].type != ML_F_STRING)
+    ml_fp_fault(p, w, "'fails' names field '%s' of type %s; the reason must be "
+                "a string or a text", ml_fp_show(s).s,
+                ml_ftype_name(p->f->fields[field].type));
+}
+
 static void parse_outcome(ml_fpass *p, const ml_fwho *w, const ml_json *v,
                           ml_activity *a) {
-  static const char *const of_task[] = {"id", "label", "need", NULL};
+  static const char *const of_task[] = {"id", "label", "need", "fails", NULL};
   static const char *const of_other[] = {"id", "label", NULL};
   ml_outcome *out = &a->outcomes[a->outcome_count];
   ml_str id = v->type == ML_JSTR ? v->s : ml_json_str(v, "id");
@@ -225,6 +314,8 @@ static void parse_outcome(ml_fpass *p, const ml_fwho *w, const ml_json *v,
     out->label = ml_fp_label(p, w, v, "label");
     if (a->kind == ML_AK_TASK)
       parse_need(p, w, v, a, out);
+    if (a->kind == ML_AK_TASK)
+      parse_fails(p, w, v, out);
   }
   for (uint16_t i = 0; i < a->outcome_count; i++)
     if (ml_str_eq(a->outcomes[i].id, id)) {
@@ -396,7 +487,7 @@ static void parse_activity(ml_fpass *p, const ml_json *o, uint16_t index,
   }
   if (a->kind != ML_AK_TASK)
     parse_timeout(p, &w, o, a);
-  ml_fp_duration(p, &w, o, "give_up", &a->give_up_ms);
+  parse_give_up(p, &w, o, a);
   check_unique_activity(p, &w, a);
 }
 

@@ -98,6 +98,7 @@ enum { ML_MAIL_MAX = 100 };
 /* Something that must leave, at least once: kept until told it did. */
 typedef enum ml_outk { ML_OUT_TELL /* a finished call: to the parent */,
                        ML_OUT_START /* start another process */,
+                       ML_OUT_EMIT /* a transaction, for the rules */,
                        ML_OUT_COUNT } ml_outk;
 typedef struct ml_outgoing {
   uint32_t no;
@@ -105,7 +106,7 @@ typedef struct ml_outgoing {
   uint32_t act;           /* activity it serves; 0 none */
   uint32_t tries;
   int64_t due_ms;         /* next try; 0: under way */
-  ml_str name;            /* START: workflow; TELL: process id */
+  ml_str name;            /* START: workflow; TELL: process id; EMIT: type */
   ml_str key;             /* idempotency key */
   ml_str payload;         /* JSON */
 } ml_outgoing;

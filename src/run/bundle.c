@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "run/inside.h"
 
+static const ml_json_limits tree_limits = {.members = ML_TREE_NODES_MAX};
+
 bundle *bundle_no(const ml_run *r, uint32_t no) {
   for (size_t i = 0; i < r->bundle_count; i++)
     if (r->bundles[i]->no == no)
@@ -132,7 +134,8 @@ ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e) {
   ml_ruleset *rules = NULL;
   size_t count = 0, n = 0;
   bundle *b = NULL;
-  ml_rc rc = ml_json_parse(&a, row->tree.p, row->tree.n, NULL, &tree, e);
+  ml_rc rc = ml_json_parse(&a, row->tree.p, row->tree.n, &tree_limits, &tree,
+                           e);
 
   if (rc == ML_OK)
     rc = folder_rules(row->folder, tree, NULL, NULL, &rules);
@@ -644,6 +647,10 @@ static void not_defined(loadrun *l, const evaluated *v, ml_rc rc,
   char at[300], text[700];
   ml_str where = a->at;
 
+  if (where.n == 0 && a->text.n > sizeof own &&
+      memcmp(a->text.p, own, sizeof own - 1) == 0)
+    where = ML_STR("rules.lua");            /* what it returned, not a line */
+
   snprintf(text, sizeof text, "%.*s", (int)(a->text.n > 600 ? 600 : a->text.n),
            a->text.p != NULL ? a->text.p : ml_rc_name(rc));
   if (v->place > 0 && where.n >= sizeof own - 1 &&
@@ -704,8 +711,8 @@ static void defined(void *arg, ml_rc rc, const ml_answer *a) {
   l->open--;
   if (rc != ML_OK || a->end != ML_END_RETURNED) {
     not_defined(l, v, rc, a);
-  } else if (ml_json_parse(&arena, a->text.p, a->text.n, NULL, &tree, &e) !=
-             ML_OK) {
+  } else if (ml_json_parse(&arena, a->text.p, a->text.n, &tree_limits, &tree,
+                           &e) != ML_OK) {
     char at[300];
 
     snprintf(at, sizeof at, "%s%s", v->f->name.p,

@@ -139,6 +139,60 @@ static bool fill_tell(const ml_outgoing *o, ml_input *in) {
   return !starved;
 }
 
+static void emitted(void *arg, ml_rc rc, const ml_err *e, const uint8_t id[16],
+                    bool replayed) {
+  delivery *d = arg;
+  char text[ML_ID_MAX];
+
+  (void)replayed;
+  ml_id_text(text, id, 0);
+  if (rc == ML_OK)
+    told_sender(d, ML_EV_DELIVERED, ml_str_of(text), -1);
+  else if (rc == ML_INVALID || rc == ML_LIMIT)
+    told_sender(d, ML_EV_UNDELIVERED,
+                ml_str_of(e != NULL ? e->text : "it was refused"), -1);
+  else
+    told_sender(d, ML_EV_UNDELIVERED, ML_STR(""), AGAIN_MS);
+  busy_end(d->r);
+  ml_mem_free(d);
+}
+
+/* A transaction from a script: once, by the key of its call. */
+static void emit(ml_run *r, const proc *pr, const ml_outgoing *o,
+                 delivery *d) {
+  ml_transact *t = ml_transact_new();
+  ml_json *want = NULL;
+  uint8_t hash[32];
+  char id[ML_ID_MAX];
+  bool starved = false;
+
+  if (t == NULL ||
+      ml_json_parse(&t->arena, o->payload.p, o->payload.n, NULL, &want, NULL) !=
+          ML_OK ||
+      ml_sha256(o->key.p, o->key.n, hash) != ML_OK)
+    goto fail;
+  memcpy(t->key, hash, sizeof t->key);
+  if (ml_sha256(o->payload.p, o->payload.n, hash) != ML_OK)
+    goto fail;
+  memcpy(t->body_hash, hash, sizeof t->body_hash);
+  t->has_key = true;
+  ml_id_text(id, pr->p->id, 0);
+  t->who = arena_str(&t->arena, ml_str_of(id), &starved);
+  t->type = ml_json_str(want, "type");
+  t->tenant = ml_json_str(want, "tenant");
+  t->payload = ml_json_get(want, "data");
+  t->done = emitted;
+  t->arg = d;
+  if (starved)
+    goto fail;
+  r->busy++;
+  ml_run_transact(r, t);
+  return;
+fail:
+  ml_transact_free(t);
+  ml_mem_free(d);
+}
+
 void out_deliver(ml_run *r, proc *pr, const ml_effect *ef) {
   const ml_outgoing *o = NULL;
   ml_input *in = ml_input_new();
@@ -152,6 +206,11 @@ void out_deliver(ml_run *r, proc *pr, const ml_effect *ef) {
   d->r = r;
   d->n = pr->n;
   d->no = ef->no;
+  if (o->kind == ML_OUT_EMIT) {
+    ml_input_free(in);
+    emit(r, pr, o, d);
+    return;
+  }
   in->arg = d;
   if (o->kind == ML_OUT_START ? !fill_start(pr, o, in) : !fill_tell(o, in))
     goto fail;

@@ -3,29 +3,34 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/flow.h"
 #include "script/bind.h"
 #include "script/box_private.h"
 #include "script/convert.h"
 
 /* ---- JSON ---- */
 
-static ml_rc convert(lua_State *L, ml_slice *s, const char *name, ml_err *e) {
+static ml_rc convert(lua_State *L, ml_slice *s, const char *name, bool tree,
+                     ml_err *e) {
+  static const ml_convert_limits whole = {ML_TREE_NODES_MAX,
+                                          ML_TREE_BYTES_MAX - 64};
   ml_rc rc;
 
   ml_buf_reset(&s->scratch);
-  rc = ml_convert_to_json(L, 1, name, NULL, &s->scratch, e);
+  rc = ml_convert_to_json(L, 1, name, tree ? &whole : NULL, &s->scratch, e);
   if (rc == ML_OK && s->scratch.bad)
     rc = ML_NOMEM;
   ml_box_charge(L, s->scratch.len / 16 + 1);
   return rc;
 }
 
-/* encode(value, name) -> JSON; raises with the path of what can't be */
+/* encode(value, name, is a definition) -> JSON; raises with the path of what
+** can't be */
 static int host_encode(lua_State *L) {
   ml_slice *s = ml_bind_slice(L);
   const char *name = luaL_optstring(L, 2, "value");
   ml_err e = {0};
-  ml_rc rc = convert(L, s, name, &e);
+  ml_rc rc = convert(L, s, name, lua_toboolean(L, 3), &e);
 
   if (rc == ML_NOMEM)
     return luaL_error(L, "the worker is short of memory");
