@@ -30,7 +30,10 @@ const char ml_render_shapes[] =
   "Task { id:str, process:str, workflow:str, subject:str?, label:str,"
   " title:label, lane:str? \"WORKFLOW/LANE\","
   " status:OPEN|COMPLETED|CANCELLED, assignee:str?, offered:bool, node:int?,"
-  " createdAt:int?, dueAt:int?, overdue:bool, endedAt:int?, outcome:str? }"
+  " createdAt:int?, dueAt:int?, overdue:bool, endedAt:int?, outcome:str?,"
+  " type:str?, result:str? \"Pending, Success, Failure; null: taken back\","
+  " transaction?:str? \"that started its process\", transactionType?:str?,"
+  " transactionState?:str?, tenant?:str? }"
   "TaskForm { ...Task, form:[FormField], outcomes:[FormOutcome],"
   " asked:any \"what a script asked for, when it did\" }"
   "FormField { id:str, short:str, label:label, type:str, edit:bool,"
@@ -126,6 +129,7 @@ void ml_api_task_of(const ml_process *p, const ml_flow *f, const ml_task *t,
     out->label = f->activities[a->def].label;
     out->title = f->activities[a->def].title;
     out->node = f->activities[a->def].node;
+    out->type = f->activities[a->def].type;
   } else if (t->act == 0) {
     out->label = t->form;         /* no activity's: its title */
   }
@@ -160,6 +164,22 @@ void ml_api_task_of_row(const ml_row_task *t, const ml_row_process *p,
   out->due_ms = t->due_ms;
   out->ended_ms = t->ended_ms;
   out->node = def != NULL ? def->node : -1;
+  if (def != NULL) {
+    const ml_outcome *o = t->outcome.p != NULL ? ml_flow_outcome(def, t->outcome)
+                                               : NULL;
+
+    out->type = def->type;
+    out->failed = o != NULL && o->fails;
+  }
+}
+
+/* Pending, Success, Failure (C6); none for one that was taken back. */
+static const char *result_of(const ml_api_task *t) {
+  if (t->status == ML_TASK_OPEN)
+    return "Pending";
+  if (t->status == ML_TASK_CANCELLED)
+    return NULL;
+  return t->failed ? "Failure" : "Success";
 }
 
 void ml_api_put_task(ml_jw *w, const ml_api_task *t, int64_t now_ms) {
@@ -181,6 +201,8 @@ void ml_api_put_task(ml_jw *w, const ml_api_task *t, int64_t now_ms) {
   ml_jw_kbool(w, "overdue", open && t->due_ms > 0 && t->due_ms <= now_ms);
   ml_api_put_time(w, "endedAt", t->ended_ms);
   ml_api_put_text(w, "outcome", t->outcome);
+  ml_api_put_text(w, "type", t->type);
+  ml_jw_kstrz(w, "result", result_of(t));
 }
 
 static void put_choices(ml_jw *w, const ml_field *f) {

@@ -61,6 +61,8 @@ typedef struct ml_api_task {
   ml_str assignee, outcome;
   int64_t created_ms, due_ms, ended_ms;
   int32_t node;                  /* -1: none */
+  ml_str type;                   /* "FINANCE_APPROVAL"; or none */
+  bool failed;                   /* its outcome is a Failure */
 } ml_api_task;
 
 /* From a live process.  Texts borrowed. */

@@ -9,13 +9,16 @@ enum { LANES_MAX = 64, PAGES_MAX = 20, NEXT_LOOKED_AT = 50 };
 typedef struct item {         /* a task and the process it belongs to */
   ml_row_task task;
   ml_row_process process;
+  ml_row_transaction transaction;   /* that started it; n 0: none */
 } item;
 
 typedef struct tasking {
   ml_seen seen;               /* first: the process of the task in the path */
   uint32_t no;
   ml_row_task task;
+  ml_row_transaction transaction;
   ml_acting who;
+  ml_str tenant;              /* lists: only of this one; none: any */
   /* lists, and what comes next */
   ml_find_task want;
   uint32_t lanes[LANES_MAX];
@@ -36,11 +39,18 @@ static void put_item(ml_call *c, const item *it) {
                      ml_process_workflow_name(c, &it->process), f,
                      ml_run_lane(c->run, it->task.lane), &t);
   ml_api_put_task(&c->w, &t, ml_api_now(c->api));
+  if (it->transaction.n == 0)
+    return;
+  ml_api_put_id(&c->w, "transaction", it->transaction.id, 0);
+  ml_jw_kstr(&c->w, "transactionType", it->transaction.type);
+  ml_jw_kstrz(&c->w, "transactionState", ml_txs_name(it->transaction.state));
+  ml_api_put_text(&c->w, "tenant", it->transaction.tenant);
 }
 
 static void put_own(ml_call *c) {
   tasking *t = c->state;
-  item it = {t->task, t->seen.row};
+  item it = {.task = t->task, .process = t->seen.row,
+             .transaction = t->transaction};
 
   put_item(c, &it);
 }
@@ -57,6 +67,17 @@ static tasking *tasking_of(ml_call *c) {
   return t;
 }
 
+/* The transaction that started a process; n 0: none did. */
+static ml_rc read_transaction(ml_call *c, ml_read *r, int64_t n,
+                              ml_row_transaction *out) {
+  ml_rc rc = ml_read_transaction_of(r, &c->arena, n, out);
+
+  if (rc != ML_NOT_FOUND)
+    return rc;
+  memset(out, 0, sizeof *out);
+  return ML_OK;
+}
+
 /* The task and its process, as they are on disk. */
 static ml_rc read_task(ml_call *c, ml_read *r) {
   tasking *t = c->state;
@@ -66,6 +87,8 @@ static ml_rc read_task(ml_call *c, ml_read *r) {
 
   if (rc == ML_OK)
     rc = ml_read_tasks_of(r, &c->arena, t->seen.n, &rows, &count);
+  if (rc == ML_OK)
+    rc = read_transaction(c, r, t->seen.n, &t->transaction);
   if (rc != ML_OK)
     return rc;
   for (size_t i = 0; i < count; i++)
@@ -128,11 +151,15 @@ static ml_rc add_item(ml_call *c, ml_read *r, tasking *t,
   ml_rc rc = ML_OK;
 
   if (t->count > 0 && t->items[t->count - 1].task.n == row->n)
-    it->process = t->items[t->count - 1].process;
+    *it = t->items[t->count - 1];
   else
     rc = ml_read_process(r, &c->arena, row->n, &it->process);
+  if (rc == ML_OK && it->transaction.process_n != row->n)
+    rc = read_transaction(c, r, row->n, &it->transaction);
   if (rc == ML_OK && !it->process.deleted
-      && ml_call_sees(c, it->process.rest)) {
+      && ml_call_sees(c, it->process.rest)
+      && (t->tenant.p == NULL
+          || ml_str_eq(t->tenant, it->transaction.tenant))) {
     it->task = *row;
     t->count++;
   }
@@ -240,6 +267,7 @@ static void list_tasks(ml_call *c) {
     return;
   if (mine)
     want_mine(c, t);
+  t->tenant = ml_call_query(c, "tenant");
   t->want.after_no = (uint32_t)no;
   t->want.limit = ml_call_limit(c);
   t->want.more = &t->more;
@@ -463,7 +491,7 @@ static void reassign(ml_call *c) {
 
 static const ml_route rows[] = {
   {"GET", "/v1/tasks", ML_SCOPE_READ | DO, 0, list_tasks,
-   "mine as lane status=OPEN|COMPLETED|CANCELLED|any limit cursor", NULL,
+   "mine as lane tenant status=OPEN|COMPLETED|CANCELLED|any limit cursor", NULL,
    "200 [Task]", "listTasks", "Tasks, the oldest first"},
   {"GET", "/v1/tasks/{id}", ML_SCOPE_READ | DO, 0, get_task, "as", NULL,
    "200 TaskForm", "getTask", "One task with its form"},

@@ -20,6 +20,8 @@ const ml_opt ml_opts_ls[] = {
    0},
   {"order", "FIELD", "by this field; -FIELD: the greatest first", 0},
   {"explain", NULL, "tell how the list was found", 0},
+  {"type", "TYPE", "transactions: only of this type", 0},
+  {"tenant", "TENANT", "transactions: only of this tenant", 0},
   LIMIT, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_show[] = {
   {"all", NULL, "past and future activities too", 'a'},
@@ -87,7 +89,7 @@ static int explain(ml_talk *q) {
 
 int ml_cmd_ls(ml_talk *q) {
   static const char *const kinds[] = {"processes", "workflows", "incidents",
-                                      NULL};
+                                      "transactions", NULL};
   const char *kind = ml_args_word(q->args, 0);
   ml_json *list;
   size_t k = 0;
@@ -96,13 +98,18 @@ int ml_cmd_ls(ml_talk *q) {
   while (kind != NULL && kinds[k] != NULL && strcmp(kinds[k], kind) != 0)
     k++;
   if (kinds[k] == NULL)
-    return ml_out_fail(ML_EXIT_USAGE, "ls lists processes, workflows or "
-                       "incidents, not '%.40s'", kind);
+    return ml_out_fail(ML_EXIT_USAGE, "ls lists processes, workflows, "
+                       "incidents or transactions, not '%.40s'", kind);
   ml_path(&q->path, "/v1/{}", kinds[k]);
   if (k == 0)
     code = put_filters(q);
   if (code == ML_EXIT_FINE && k == 0 && ml_args_flag(q->args, "explain"))
     return explain(q);
+  if (k == 3) {
+    ml_path_query(&q->path, "type", ml_args_given(q->args, "type"));
+    ml_path_query(&q->path, "tenant", ml_args_given(q->args, "tenant"));
+    ml_path_query(&q->path, "state", ml_args_given(q->args, "state"));
+  }
   if (code == ML_EXIT_FINE)
     code = ml_talk_list(q, ITEMS, &list);
   return code == ML_EXIT_FINE ? send_list(q, list, kinds[k]) : code;

@@ -42,7 +42,7 @@ static const struct command {
   command_fn *fn;
   bool id;
 } commands[] = {
-  {"ls", "[processes|workflows|incidents]", "list; as moonlane ls", NULL, false},
+  {"ls", "[processes|workflows|incidents|transactions]", "list; as moonlane ls", NULL, false},
   {"show", "[ID]", "everything about a process", NULL, true},
   {"data", "[ID]", "its fields", do_data, true},
   {"tasks", "[--as USER]", "open tasks", NULL, false},
@@ -57,6 +57,7 @@ static const struct command {
   {"comment", "[ID] TEXT", "say something to it", NULL, true},
   {"signal", "[ID] NAME [FIELD=VALUE]", "tell it something", NULL, true},
   {"start", "WORKFLOW [FIELD=VALUE]", "start a process", NULL, false},
+  {"emit", "TYPE [MEMBER=TEXT]", "let the rules say what begins", NULL, false},
   {"complete", "TASK [OUTCOME] [FIELD=VALUE]", "do a task", NULL, false},
   {"use", "[ID]", "the process that is meant from now on", do_use, false},
   {"help", "", "this", do_help, false},

@@ -12,6 +12,7 @@ const ml_opt ml_opts_tasks[] = {
   {"as", "USER", "only what this member may do", 0},
   {"lane", "LANE", "only of this lane: WORKFLOW/LANE", 0},
   {"status", "STATUS", "OPEN, COMPLETED, CANCELLED or any", 0},
+  {"tenant", "TENANT", "only of this tenant's transactions", 0},
   {"limit", "N", "at most so many items", 'n'},
   {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_complete[] = {
@@ -20,6 +21,15 @@ const ml_opt ml_opts_complete[] = {
   {NULL, NULL, NULL, 0}};
 
 enum { ITEMS = 100 };
+
+/* Where there are transactions, a list shows them. */
+static bool any_transaction(const ml_json *items) {
+  for (uint32_t i = 0; items != NULL && items->type == ML_JARR
+                       && i < items->count; i++)
+    if (ml_json_get(&items->arr[i], "transaction") != NULL)
+      return true;
+  return false;
+}
 
 int ml_cmd_tasks(ml_talk *q) {
   const char *as = ml_args_get(q->args, "as");
@@ -32,12 +42,16 @@ int ml_cmd_tasks(ml_talk *q) {
   ml_path_query(&q->path, "mine", as != NULL ? "1" : NULL);
   ml_path_query(&q->path, "lane", ml_args_given(q->args, "lane"));
   ml_path_query(&q->path, "status", ml_args_given(q->args, "status"));
+  ml_path_query(&q->path, "tenant", ml_args_given(q->args, "tenant"));
   code = ml_talk_list(q, ITEMS, &list);
   if (code != ML_EXIT_FINE)
     return code;
   if (q->form != ML_FORM_TABLE)
     return ml_out_json(list, q->form);
-  ml_view_list(&b, ml_json_get(list, "items"), "tasks", ml_out_width());
+  ml_view_list(&b, ml_json_get(list, "items"),
+               any_transaction(ml_json_get(list, "items")) ? "transaction-tasks"
+                                                           : "tasks",
+               ml_out_width());
   return ml_out_send(&b);
 }
 

@@ -69,12 +69,20 @@ static const ml_verb verbs[] = {
    "moonlane rule test tx.json\n"
    "moonlane rule test tx.json --map map.xml --workflows workflows.xml -o json",
    ml_opts_rule, 2, 2, ml_cmd_rule, ml_cmd_rule_engine},
+  {"emit", "TYPE [MEMBER=TEXT ...]", "let the rules say what a transaction starts",
+   "TYPE is one of the built-in types, or one that a file of rules or a workflow "
+   "registers. The answer names the rule that was true and the process it "
+   "started; with none the transaction is completed.",
+   "moonlane emit tenantStateChange --tenant t-1\n"
+   "moonlane emit orderPlaced --tenant t-1 --data '{\"total\": 12}'",
+   ml_opts_emit, 1, ML_MANY, NULL, ml_cmd_emit},
   {"start", "WORKFLOW [FIELD=VALUE ...]", "start a process",
    "A value is read by its field's type; FIELD:=JSON is JSON in any case.",
    "moonlane start order-delivery q_kintoneId=42\n"
    "moonlane start order-delivery --data '{\"q_kintoneId\": \"42\"}' --wait",
    ml_opts_start, 1, ML_MANY, NULL, ml_cmd_start},
-  {"ls", "[processes|workflows|incidents]", "list processes, the newest first",
+  {"ls", "[processes|workflows|incidents|transactions]",
+   "list processes, the newest first",
    NULL, "moonlane ls --status OPEN --run Error\nmoonlane ls incidents\n"
    "moonlane ls -w lead --where \"score >= 50 and state = 'New'\" --order -score",
    ml_opts_ls, 0, 1, NULL, ml_cmd_ls},

@@ -65,6 +65,8 @@ int ml_cmd_reset(ml_talk *q);
 int ml_cmd_comment(ml_talk *q);
 int ml_cmd_poll(ml_talk *q);
 int ml_cmd_reload(ml_talk *q);
+/* cmd_emit.c */
+int ml_cmd_emit(ml_talk *q);
 /* cmd_people.c */
 int ml_cmd_user(ml_talk *q);
 int ml_cmd_lane(ml_talk *q);
@@ -91,5 +93,6 @@ extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
     ml_opts_as[], ml_opts_start[], ml_opts_signal[], ml_opts_retry[],
     ml_opts_skip[], ml_opts_cancel[], ml_opts_comment[], ml_opts_user[],
     ml_opts_token[], ml_opts_setting[], ml_opts_try[], ml_opts_backup[], ml_opts_partner[];
+extern const ml_opt ml_opts_emit[];
 
 #endif

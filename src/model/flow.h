@@ -27,7 +27,7 @@
 **       "phases":   [ PHASE ] } ],
 **     "rules": ..., "transactions": ... }          (model/ruleset.h)
 **   PHASE  {"name","at","entries":[ENTRY],"next","max","when":true}
-**   ENTRY  {"kind":"activity","label","title","node","lane","run":true,
+**   ENTRY  {"kind":"activity","label","title","type","node","lane","run":true,
 **           "is_complete":true,"undo":true,"retry":[n,"5s..10m"],"timeout",
 **           "give_up","ask","outcomes":["skip"],"writes":[..],"at"}
 **        | {"kind":"task","label","title","node","lane","show":[..],
@@ -166,6 +166,7 @@ typedef struct ml_activity {
   ml_akind kind;
   uint16_t phase;                /* flow->phases[] it stands in */
   ml_str label, title;           /* title: JSON or none */
+  ml_str type;                   /* of its tasks: "FINANCE_APPROVAL"; or none */
   int32_t node;                  /* -1: none */
   int16_t lane;                  /* -1: none */
   ml_str path;                   /* "4.1.2.1": where the worker finds it */

@@ -351,7 +351,7 @@ static void parse_outcomes(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 static void parse_auto(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                        ml_activity *a) {
   static const char *const known[] = {
-    "kind", "label", "title", "node", "lane", "run", "is_complete", "undo",
+    "kind", "label", "title", "type", "node", "lane", "run", "is_complete", "undo",
     "retry", "timeout", "give_up", "ask", "due", "remind", "escalate",
     "outcomes", "writes", "at", NULL};
 
@@ -372,7 +372,7 @@ static void parse_auto(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 static void parse_task(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                        ml_activity *a) {
   static const char *const known[] = {
-    "kind", "label", "title", "node", "lane", "show", "edit", "outcomes",
+    "kind", "label", "title", "type", "node", "lane", "show", "edit", "outcomes",
     "due", "remind", "escalate", "anew", "exclude", "give_up", "at", NULL};
 
   ml_fp_members(p, w, o, known);
@@ -471,6 +471,8 @@ static void parse_activity(ml_fpass *p, const ml_json *o, uint16_t index,
   }
   a->label = ml_fp_name(p, &w, o, "label");
   a->title = ml_fp_label(p, &w, o, "title");
+  if (ml_json_get(o, "type") != NULL)
+    a->type = ml_fp_name(p, &w, o, "type");
   if (ml_fp_int(p, &w, o, "node", 0, 1000000, &n))
     a->node = (int32_t)n;
   a->lane = parse_lane(p, &w, o, "lane");

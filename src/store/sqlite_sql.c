@@ -303,6 +303,9 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   /* ---- transactions ---- */
   [SQL_TX_GET] = {
     "SELECT " TX_COLUMNS " FROM \"transaction\" WHERE n = ?", NULL},
+  [SQL_TX_OF] = {
+    "SELECT " TX_COLUMNS " FROM \"transaction\" INDEXED BY transaction_process"
+    " WHERE process_n = ?", NULL},
   [SQL_TX_ALL] = {
     "SELECT " FIND_TX_COLUMNS " FROM \"transaction\" WHERE n < ?"
     " ORDER BY n DESC", NULL},

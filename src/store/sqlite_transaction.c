@@ -102,6 +102,17 @@ ml_rc ml_read_transaction(ml_read *r, ml_arena *a, int64_t n,
   return ml_read_one(r, a, &b, get_transaction, out);
 }
 
+ml_rc ml_read_transaction_of(ml_read *r, ml_arena *a, int64_t process_n,
+                             ml_row_transaction *out) {
+  ml_bind b;
+  ml_rc rc = ml_read_begin(r, SQL_TX_OF, &b);
+
+  if (rc != ML_OK)
+    return rc;
+  ml_sql_i64(&b, process_n);
+  return ml_read_one(r, a, &b, get_transaction, out);
+}
+
 /* ---- lists: one index drives, the rest is judged row by row ---- */
 
 static ml_rc find_begin(ml_read *r, const ml_find_transaction *f, ml_bind *b) {

@@ -520,6 +520,9 @@ ml_rc ml_read_transactions(ml_read *r, ml_arena *a,
                            ml_row_transaction **out, size_t *count);
 ml_rc ml_read_transaction(ml_read *r, ml_arena *a, int64_t n,
                           ml_row_transaction *out);
+/* The one that started process n.  ML_NOT_FOUND. */
+ml_rc ml_read_transaction_of(ml_read *r, ml_arena *a, int64_t process_n,
+                             ml_row_transaction *out);
 /* The newest of this tenant and type, older than before_n, that is Running.
 ** And: the newest Completed by a workflow, with this `once`.  ML_NOT_FOUND. */
 ml_rc ml_read_transaction_active(ml_read *r, ml_str tenant, ml_str type,
