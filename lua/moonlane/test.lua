@@ -27,6 +27,10 @@
 --   w:partner "acme"                  a link; what goes there is faked as HTTP, POST
 --                                     to /partners/acme; w:hear("acme", { type = ... })
 --                                     comes from there: { status, process, refused }
+--   w:emit("type", { data }, { tenant = })   a transaction, for the rules:
+--                                     { id, type, tenant, state, matched, rule,
+--                                     message, workflow, process = p or nil }
+--   w:transaction(id)  w:transactions()      as they are now
 --   w:polls(true)                     from now on polls run when they are due
 --   p.status p.run p.state p.data p.subject p.message p.phase p.id ...
 --   p:tasks()  p:tasks "all"  p:tasks "1-2"     p:activity "x1"  p:activities()

@@ -75,6 +75,8 @@ ml_op_fn ml_op_complete, ml_op_claim, ml_op_release, ml_op_tasks,
     ml_op_processes;
 /* test_starts.c */
 ml_op_fn ml_op_poll, ml_op_polls, ml_op_post;
+/* test_emit.c */
+ml_op_fn ml_op_emit, ml_op_transaction, ml_op_transactions;
 /* test_look.c */
 ml_op_fn ml_op_look, ml_op_tasks_of, ml_op_history, ml_op_activity,
     ml_op_activities, ml_op_comments, ml_op_calls_of, ml_op_logs;

@@ -284,6 +284,8 @@ static const struct { const char *name; ml_op_fn *fn; } ops[] = {
   {"calls", ml_op_calls}, {"fixture", ml_op_fixture}, {"load", ml_op_load},
   {"pass", ml_op_pass}, {"now", ml_op_now}, {"start", ml_op_start},
   {"poll", ml_op_poll}, {"polls", ml_op_polls}, {"post", ml_op_post},
+  {"emit", ml_op_emit}, {"transaction", ml_op_transaction},
+  {"transactions", ml_op_transactions},
   {"processes", ml_op_processes}, {"tasks", ml_op_tasks},
   {"complete", ml_op_complete}, {"claim", ml_op_claim}, {"release", ml_op_release},
   {"signal", ml_op_signal}, {"cancel", ml_op_cancel}, {"reset", ml_op_reset},

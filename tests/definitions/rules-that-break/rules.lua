@@ -1,0 +1,3 @@
+local ml = require "moonlane"
+
+return ml.rules { nothing.at.all }
