@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "run/inside.h"
+#include "run/loading.h"
 
 static const ml_json_limits tree_limits = {.members = ML_TREE_NODES_MAX};
 
@@ -39,7 +39,7 @@ void bundle_free(bundle *b) {
 }
 
 /* Make one from its parts; takes flows and rules.  NULL: out of memory. */
-static bundle *bundle_make(uint32_t no, const uint8_t hash[32], ml_str name,
+bundle *bundle_make(uint32_t no, const uint8_t hash[32], ml_str name,
                            ml_flow **flows, size_t count, ml_ruleset *rules,
                            int64_t at_ms) {
   bundle *b = ml_mem_zero(sizeof *b);
@@ -216,41 +216,7 @@ ml_str ml_run_broken(const ml_run *r) {
 
 /* ---- loading folders ---- */
 
-/* One run of ml_run_load or _check: every folder is asked of a worker; when
-** all have answered the sound ones come into force together. */
-typedef struct loadrun {
-  ml_run *r;
-  bool check_only;
-  char *dir;
-  ml_flow_fault_fn *fault;
-  ml_run_done_fn *done;
-  void *arg;
-  folder *folders, *rule_files;
-  bundle **rules;           size_t rule_count;    /* of rule_files */
-  bool rules_broken;             /* those of the configuration */
-  size_t open;                   /* questions without an answer */
-  struct evaluated *good, *refused;
-  bool broken;
-  ml_arena arena;
-  ml_row_bundle *rows;      size_t row_count;
-  ml_row_workflow *names;   size_t name_count;
-  ml_row_lane *lanes;       size_t lane_count;
-  bundle **fresh;           size_t fresh_count;
-  ml_rc rc;
-} loadrun;
-
-typedef struct evaluated {
-  struct evaluated *next;
-  loadrun *l;
-  folder *f;
-  ml_buf tree;
-  ml_flow **flows;
-  size_t count;
-  ml_ruleset *rules;
-  uint32_t place;                /* of a file of rules, from 1; 0: a folder */
-} evaluated;
-
-static void load_fault(void *arg, const char *at, const char *text) {
+void load_fault(void *arg, const char *at, const char *text) {
   loadrun *l = arg;
 
   l->broken = true;
@@ -316,36 +282,6 @@ static void fill_load(void *arg, ml_batch *b) {
     ml_batch_lane(b, &l->lanes[i]);
 }
 
-/* Files of rules that were replaced stay: a transaction may be asking them. */
-static ml_rc rules_into_force(loadrun *l) {
-  ml_run *r = l->r;
-
-  if (!l->rules_broken && l->rule_count > 0) {
-    bundle **list = ml_mem_alloc(l->rule_count * sizeof *list);
-    bundle **old;
-
-    if (list == NULL)
-      return ML_NOMEM;
-    old = ml_mem_realloc(r->old_rules, (r->old_rule_count +
-                                        r->rule_bundle_count + 1) *
-                                           sizeof *old);
-    if (old == NULL) {
-      ml_mem_free(list);
-      return ML_NOMEM;
-    }
-    r->old_rules = old;
-    for (size_t i = 0; i < r->rule_bundle_count; i++)
-      old[r->old_rule_count++] = r->rule_bundles[i];
-    memcpy(list, l->rules, l->rule_count * sizeof *list);
-    ml_mem_free(r->rule_bundles);
-    r->rule_bundles = list;
-    r->rule_bundle_count = l->rule_count;
-    l->rule_count = 0;
-  }
-  /* None of the configuration's yet: what nobody may route is not taken. */
-  return r->rule_bundle_count == r->conf.rule_count ? rulebook_swap(r) : ML_OK;
-}
-
 /* On disk: now the routes, polls and starts are the new ones, in one step. */
 static void stored(void *arg, ml_rc rc, const ml_err *e) {
   loadrun *l = arg;
@@ -370,7 +306,7 @@ static void stored(void *arg, ml_rc rc, const ml_err *e) {
     }
     bundle_man(r);
     if (rc == ML_OK)
-      rc = rules_into_force(l);
+      rc = load_rules(l);
     triggers_swap(r);
     if (r->begun)
       due_look(r);
@@ -455,7 +391,7 @@ static void put_workflows(ml_run *r, loadrun *l, const evaluated *v,
 }
 
 /* Did this folder come in whole just now? */
-static bool loaded(const loadrun *l, ml_str name) {
+bool load_has(const loadrun *l, ml_str name) {
   for (const evaluated *v = l->good; v != NULL; v = v->next)
     if (ml_str_eq(v->f->name, name))
       return true;
@@ -470,7 +406,7 @@ static void take_away(ml_run *r, loadrun *l) {
     const bundle *b = bundle_no(r, w->bundle);
     ml_row_workflow *row = &l->names[l->name_count];
     bool again = b == NULL || !(folder_is_gone(l->dir, b->folder) ||
-                                loaded(l, b->folder));
+                                load_has(l, b->folder));
 
     for (size_t k = 0; k < l->name_count; k++)
       again = again || ml_str_eq(l->names[k].name, w->name);
@@ -523,87 +459,13 @@ static ml_rc bring(ml_run *r, loadrun *l, evaluated *v) {
                                 v->f->source_count);
 }
 
-/* ---- rules ---- */
-
-/* Names that will be in force, and all sets of rules. */
-static bool gather_rules(loadrun *l, rule_check *c) {
-  const ml_run *r = l->r;
-  size_t sets = l->rule_count + r->bundle_count, names = r->workflow_count;
-
-  for (const evaluated *v = l->good; v != NULL; v = v->next) {
-    sets++;
-    names += v->count;
-  }
-  c->sets = ml_arena_alloc(&l->arena, (sets + 1) * sizeof *c->sets);
-  c->names = ml_arena_alloc(&l->arena, (names + 1) * sizeof *c->names);
-  if (c->sets == NULL || c->names == NULL)
-    return false;
-  for (size_t i = 0; i < l->rule_count; i++)
-    if (l->rules[i] != NULL)
-      c->sets[c->set_count++] = l->rules[i]->rules;
-  for (const evaluated *v = l->good; v != NULL; v = v->next) {
-    c->sets[c->set_count++] = v->rules;
-    for (size_t i = 0; i < v->count; i++)
-      c->names[c->name_count++] = v->flows[i]->name;
-  }
-  for (size_t i = 0; i < r->workflow_count; i++) {
-    const ml_workflow *w = &r->workflows[i];
-    const bundle *b = bundle_no(r, w->bundle);
-
-    if (b == NULL || folder_is_gone(l->dir, b->folder) || loaded(l, b->folder))
-      continue;
-    c->sets[c->set_count++] = b->rules;
-    c->names[c->name_count++] = w->name;
-  }
-  return true;
-}
-
-static bool folder_rules_fit(loadrun *l, const rule_check *c,
-                             const evaluated *v) {
-  ml_str *names = ml_arena_alloc(&l->arena, (v->count + 1) * sizeof *names);
-
-  if (names == NULL) {
-    l->rc = ML_NOMEM;
-    return false;
-  }
-  for (size_t i = 0; i < v->count; i++)
-    names[i] = v->flows[i]->name;
-  return rules_check(c, v->rules, false, names, v->count, load_fault, l);
-}
-
-/* A folder whose rules do not fit stays as it was, and so do the files. */
-static void check_rules(loadrun *l) {
-  rule_check c = {0};
-  evaluated **at = &l->good;
-
-  if (!gather_rules(l, &c)) {
-    l->rc = ML_NOMEM;
-    return;
-  }
-  while (*at != NULL) {
-    evaluated *v = *at;
-
-    if (folder_rules_fit(l, &c, v)) {
-      at = &v->next;
-    } else {
-      *at = v->next;
-      v->next = l->refused;
-      l->refused = v;
-    }
-  }
-  for (size_t i = 0; i < l->rule_count; i++)
-    if (l->rules[i] == NULL ||
-        !rules_check(&c, l->rules[i]->rules, true, NULL, 0, load_fault, l))
-      l->rules_broken = true;
-}
-
 static void load_all_answered(loadrun *l) {
   ml_run *r = l->r;
   size_t folders = 0, flows = 0, lanes = 0;
   ml_err e = {0};
 
   if (l->rc == ML_OK)
-    check_rules(l);
+    load_check_rules(l);
 
   for (evaluated *v = l->good; v != NULL; v = v->next)
     for (size_t i = 0; i < v->count; i++)
@@ -678,28 +540,6 @@ static ml_rc take_folder(loadrun *l, evaluated *v, const ml_json *tree) {
   return ML_OK;
 }
 
-/* The same of a file of rules. */
-static void take_rules(loadrun *l, evaluated *v, const ml_json *tree) {
-  bundle *b;
-  ml_rc rc = ml_ruleset_parse(v->f->name.p, tree, load_fault, l, &v->rules);
-
-  if (rc == ML_NOMEM)
-    l->rc = rc;
-  if (rc != ML_OK)
-    return;
-  b = bundle_make(0, v->f->hash, v->f->name, NULL, 0, v->rules, 0);
-  v->rules = NULL;
-  if (b != NULL && !l->check_only &&
-      l->r->conf.script->bundle(l->r->conf.script, b->hash, v->f->sources,
-                                v->f->source_count) != ML_OK) {
-    bundle_free(b);
-    b = NULL;
-  }
-  if (b == NULL)
-    l->rc = ML_NOMEM;
-  l->rules[v->place - 1] = b;
-}
-
 static void defined(void *arg, ml_rc rc, const ml_answer *a) {
   evaluated *v = arg;
   loadrun *l = v->l;
@@ -719,7 +559,7 @@ static void defined(void *arg, ml_rc rc, const ml_answer *a) {
              v->place > 0 ? "" : "/workflow.lua");
     load_fault(l, at, e.text);
   } else if (v->place > 0) {
-    take_rules(l, v, tree);
+    load_take_rules(l, v, tree);
   } else {
     ml_buf_put(&v->tree, a->text.p, a->text.n);
     kept = take_folder(l, v, tree) == ML_OK;
@@ -731,7 +571,7 @@ static void defined(void *arg, ml_rc rc, const ml_answer *a) {
     load_all_answered(l);
 }
 
-static void ask_folder(loadrun *l, folder *f, uint32_t place) {
+void load_ask(loadrun *l, folder *f, uint32_t place) {
   evaluated *v = ml_mem_zero(sizeof *v);
   ml_ask q = {.kind = ML_ASK_DEFINE, .sources = f->sources,
               .source_count = f->source_count, .count_units = true};
@@ -749,31 +589,6 @@ static void ask_folder(loadrun *l, folder *f, uint32_t place) {
   }
   load_fault(l, f->name.p, "could not be evaluated: its sources are too large");
   evaluated_free(v);
-}
-
-/* The configuration's files of rules; what is missing or broken is told. */
-static void ask_rule_files(loadrun *l) {
-  const ml_run_conf *c = &l->r->conf;
-
-  if (c->rule_count == 0 || l->check_only)
-    return;
-  l->rules = ml_mem_zero(c->rule_count * sizeof *l->rules);
-  l->rule_count = l->rules != NULL ? c->rule_count : 0;
-  if (l->rules == NULL)
-    l->rc = ML_NOMEM;
-  for (size_t i = 0; i < l->rule_count; i++) {
-    folder *f = NULL;
-    char path[4096];
-
-    snprintf(path, sizeof path, "%.*s", (int)c->rules[i].n, c->rules[i].p);
-    if (rule_file_read(path, &f, load_fault, l) == ML_NOMEM)
-      l->rc = ML_NOMEM;
-    if (f == NULL)
-      continue;
-    f->next = l->rule_files;
-    l->rule_files = f;
-    ask_folder(l, f, (uint32_t)i + 1);
-  }
 }
 
 static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
@@ -802,8 +617,8 @@ static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
   if (rc == ML_NOMEM)
     l->rc = rc;
   for (folder *f = l->folders; f != NULL; f = f->next)
-    ask_folder(l, f, 0);
-  ask_rule_files(l);
+    load_ask(l, f, 0);
+  load_ask_rules(l);
   if (l->open == 0)
     load_all_answered(l);
 }
