@@ -75,6 +75,7 @@ int store_suite_run(const store_maker *m) {
                run_part(m, store_suite_unique()) +
                run_part(m, store_suite_object()) +
                run_part(m, store_suite_replay()) +
+               run_part(m, store_suite_transaction()) +
                run_part(m, store_suite_batches());
 
   if (m->lasting)

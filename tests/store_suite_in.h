@@ -151,6 +151,7 @@ suite_part store_suite_lists(void);
 suite_part store_suite_unique(void);
 suite_part store_suite_object(void);
 suite_part store_suite_replay(void);
+suite_part store_suite_transaction(void);
 suite_part store_suite_batches(void);
 suite_part store_suite_lasting(void);
 suite_part store_suite_threaded(void);
