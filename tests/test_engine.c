@@ -728,6 +728,91 @@ static void recovery_dispatches_what_was_in_flight(void **state) {
   close_bench(&b);
 }
 
+static ml_rc answer_asked(bench *b, const char *outcome, const char *data,
+                          ml_err *e) {
+  ml_arena a = {0};
+  ml_json *j = NULL;
+  ml_event ev = {.kind = ML_EV_COMPLETED, .no = b->p->tasks[0].no,
+                 .outcome = ml_str_of(outcome),
+                 .actor = {.operator_ = true, .who = ML_STR("op")}};
+  ml_rc rc;
+
+  assert_int_equal(ml_json_parse(&a, data, strlen(data), NULL, &j, NULL), ML_OK);
+  ev.data = j;
+  rc = step(b, &ev);
+  *e = b->e;
+  ml_arena_free(&a);
+  return rc;
+}
+
+#define ASKED "{\"task\":{\"label\":\"ok?\",\"lane\":\"people\",\"edit\":[\"memo\"]," \
+  "\"outcomes\":[{\"id\":\"yes\"},{\"id\":\"no\",\"need\":[\"memo\"]}]},\"within_ms\":1000}"
+
+/* ctx:ask within: nil when the time is over, and the task stays the same one. */
+static void a_question_asked_again_keeps_its_task(void **state) {
+  bench b;
+  uint32_t no;
+  ml_err e;
+
+  (void)state;
+  open_bench(&b, LANES "\"fields\":[{\"id\":\"memo\",\"type\":\"text\",\"max\":5}],"
+             "\"phases\":[" PHASE("one", AUTO("x", ""), "") "]");
+  start(&b, NULL);
+  wants(&b, "x", ML_CALL_ASK, "ask.1", ASKED, 1);
+  no = b.p->tasks[0].no;
+  wake(&b, 999);
+  assert_int_equal(count_effects(&b, ML_DO_RUN), 0);
+  wake(&b, 1);
+  assert_int_equal(count_effects(&b, ML_DO_JOURNAL), 1);
+  assert_true(ml_str_is(made_effect(&b, ML_DO_JOURNAL)->text, "null"));
+  assert_int_equal(b.p->task_count, 1);
+  assert_int_equal(answer_asked(&b, "yes", "{}", &e), ML_CONFLICT);   /* at work */
+  wants(&b, "x", ML_CALL_ASK, "ask.2", ASKED, 2);
+  assert_int_equal(b.p->task_count, 1);
+  assert_int_equal(b.p->tasks[0].no, no);
+  assert_int_equal(answer_asked(&b, "yes", "{}", &e), ML_OK);
+  assert_int_equal(b.p->task_count, 0);
+  assert_true(ml_str_is(made_effect(&b, ML_DO_JOURNAL)->call, "ask.2"));
+  close_bench(&b);
+}
+
+/* What a script's task lets edit is checked as those fields are. */
+static void a_question_takes_what_its_form_says(void **state) {
+  bench b;
+  ml_err e;
+
+  (void)state;
+  open_bench(&b, LANES "\"fields\":[{\"id\":\"memo\",\"type\":\"text\",\"max\":5},"
+             "{\"id\":\"other\",\"type\":\"text\"}],"
+             "\"phases\":[" PHASE("one", AUTO("x", ""), "") "]");
+  start(&b, "{\"memo\":\"old\"}");
+  wants(&b, "x", ML_CALL_ASK, "ask.1", ASKED, 1);
+  assert_int_equal(answer_asked(&b, "no", "{}", &e), ML_INVALID);
+  assert_non_null(strstr(e.at, "memo"));      /* what the field holds is old */
+  assert_int_equal(answer_asked(&b, "no", "{\"memo\":\"\"}", &e), ML_INVALID);
+  assert_int_equal(answer_asked(&b, "no", "{\"memo\":\"123456\"}", &e), ML_INVALID);
+  assert_int_equal(answer_asked(&b, "yes", "{\"other\":\"x\"}", &e), ML_INVALID);
+  assert_int_equal(answer_asked(&b, "maybe", "{}", &e), ML_INVALID);
+  assert_int_equal(b.p->task_count, 1);
+  assert_int_equal(answer_asked(&b, "no", "{\"memo\":\"12345\"}", &e), ML_OK);
+  assert_int_equal(b.p->task_count, 0);
+  close_bench(&b);
+}
+
+/* A form of a field that is not there is the script's mistake, before anyone
+** sees it. */
+static void a_question_about_no_field_is_an_error(void **state) {
+  bench b;
+
+  (void)state;
+  open_bench(&b, LANES "\"phases\":[" PHASE("one", AUTO("x", ""), "") "]");
+  start(&b, NULL);
+  wants(&b, "x", ML_CALL_ASK, "ask.1", ASKED, 1);
+  assert_int_equal(b.p->task_count, 0);
+  assert_int_equal(act(&b, "x")->status, ML_ACT_ERROR);
+  close_bench(&b);
+}
+
 static void a_sleep_ends_at_its_moment(void **state) {
   bench b;
 
@@ -1161,6 +1246,9 @@ int main(void) {
     cmocka_unit_test(calls_are_asked_once_and_answered),
     cmocka_unit_test(another_request_under_the_same_name_is_a_mismatch),
     cmocka_unit_test(recovery_dispatches_what_was_in_flight),
+    cmocka_unit_test(a_question_asked_again_keeps_its_task),
+    cmocka_unit_test(a_question_takes_what_its_form_says),
+    cmocka_unit_test(a_question_about_no_field_is_an_error),
     cmocka_unit_test(a_sleep_ends_at_its_moment),
     cmocka_unit_test(signals_are_kept_until_awaited),
     cmocka_unit_test(an_awaited_signal_is_given_at_once),

@@ -562,9 +562,14 @@ local function task_of(t)
   return out
 end
 
-ctx.ask = method(function(task)
+-- With `within` it gives nil when that time is over; the task stays open, and
+-- the next ctx:ask of the activity goes on with it.
+ctx.ask = method(function(task, opts)
   if type(task) ~= "table" or wire[task] then raise "ctx:ask{...}: a task is wanted" end
-  return durable("ctx:ask", "ask", { task = task_of(task) })
+  opts = known(opts, "ctx:ask", { within = 1 })
+  local v = durable("ctx:ask", "ask", { task = task_of(task),
+    within_ms = opts.within ~= nil and duration(opts.within, "within") or nil })
+  return v ~= null and v or nil
 end, "ask")
 
 local function launch(name)

@@ -298,20 +298,22 @@ static void want_start(step *s, ml_act *a, const ml_answer *r,
 
 static void want_ask(step *s, ml_act *a, const ml_json *w) {
   const ml_json *task = ml_json_get(w, "task");
+  int64_t within = ml_json_int(w, "within_ms", 0);
   ml_buf b = {0};
 
   ml_json_print(&b, task);
   if (b.bad)
     s->starved = true;
-  else
+  else if (!task_asked_again(s, a, (ml_str){b.p, b.len}))
     task_open(s, a, (ml_str){b.p, b.len});
   ml_buf_free(&b);
-  if (a->status == ML_ACT_IN_PROGRESS)
-    act_rest(s, a, ML_WAIT_TASK, 0);
+  act_rest(s, a, ML_WAIT_TASK, within > 0 ? s->now->wall_ms + within : 0);
 }
 
-static const char *want_fault(const step *s, const ml_act *a,
-                              const ml_answer *r, const ml_json *w) {
+static const char *want_fault(step *s, const ml_act *a, const ml_answer *r,
+                              const ml_json *w) {
+  bool some;
+
   switch (r->want_kind) {
     case ML_CALL_GET: case ML_CALL_HEAD:
       return NULL;
@@ -325,6 +327,8 @@ static const char *want_fault(const step *s, const ml_act *a,
     case ML_CALL_ASK:
       if (ml_json_get(w, "task") == NULL)
         return "ask needs a task";
+      if (task_edits(s, ml_json_get(w, "task"), &some) == NULL)
+        return "the task that was asked lets edit what is no field";
       return ml_flow_lane(s->f, ml_json_str(ml_json_get(w, "task"), "lane")) >= 0
                  ? NULL : "ask needs the lane of its task";
     case ML_CALL_CALL: case ML_CALL_START:

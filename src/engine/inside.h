@@ -102,6 +102,12 @@ ml_rc on_undelivered(step *s);
 
 void act_answer(step *s, ml_act *a, ml_str json);  /* its open call is done */
 void task_open(step *s, ml_act *a, ml_str form);   /* offer or allocate */
+/* ctx:ask after its time: the task that is still open goes on, as it is asked
+** now.  False: there is none. */
+bool task_asked_again(step *s, const ml_act *a, ml_str form);
+/* The fields that the task of a script lets edit: NULL when one is none; *some:
+** there is a list at all. */
+bool *task_edits(step *s, const ml_json *task, bool *some);
 void ask_again(step *s);       /* is_complete of who waits to be asked */
 void assign(step *s, ml_str who);
 ml_rc object_check(step *s);   /* edit.c: the event's ids of others */

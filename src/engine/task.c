@@ -45,6 +45,18 @@ void task_open(step *s, ml_act *a, ml_str form) {
   task_changed(s, t->no);
 }
 
+bool task_asked_again(step *s, const ml_act *a, ml_str form) {
+  for (uint32_t i = 0; i < s->p->task_count; i++) {
+    ml_task *t = &s->p->tasks[i];
+
+    if (t->act == a->no && t->form.p != NULL) {
+      t->form = keep(s, form);
+      return true;
+    }
+  }
+  return false;
+}
+
 static bool in_lane(const ml_actor *who, int16_t lane) {
   for (size_t i = 0; i < who->lane_count; i++)
     if (who->lanes[i] == lane)
@@ -168,17 +180,84 @@ static void remember_person(step *s, const ml_task *t) {
     s->starved = true;
 }
 
-/* ctx:ask's task: its values go back to the script, not into the fields. */
+/* ---- ctx:ask's task ---- */
+
+bool *task_edits(step *s, const ml_json *task, bool *some) {
+  const ml_json *list = ml_json_get(task, "edit");
+  bool *edits = ml_arena_zero(&s->out->arena, s->f->field_count + 1u);
+
+  *some = list != NULL && list->type == ML_JARR;
+  if (edits == NULL)
+    s->starved = true;
+  for (uint32_t i = 0; edits != NULL && *some && i < list->count; i++) {
+    const ml_json *v = ml_json_at(list, i);
+    int field = v->type == ML_JSTR ? ml_flow_field(s->f, v->s) : -1;
+
+    if (field < 0)
+      return NULL;
+    edits[field] = true;
+  }
+  return edits;
+}
+
+/* What an outcome needs must be given: what the fields hold is no answer. */
+static ml_rc check_asked_need(step *s, const drafts *d, const ml_json *outcome) {
+  const ml_json *need = ml_json_get(outcome, "need");
+
+  for (uint32_t i = 0; need != NULL && need->type == ML_JARR && i < need->count;
+       i++) {
+    const ml_json *v = ml_json_at(need, i);
+    int field = v->type == ML_JSTR ? ml_flow_field(s->f, v->s) : -1;
+    bool given = false;
+
+    for (size_t k = 0; k < d->count; k++)
+      given = given || (d->list[k].field == field && d->list[k].value.p != NULL);
+    if (field >= 0 && !given) {
+      char at[120];
+
+      snprintf(at, sizeof at, "/data/%.*s", (int)(v->s.n > 80 ? 80 : v->s.n),
+               v->s.p);
+      return ml_err_set(s->e, ML_INVALID, at, "field '%.*s' is required here",
+                        (int)v->s.n, v->s.p);
+    }
+  }
+  return ML_OK;
+}
+
+/* A task with `edit` takes values of those fields, checked as those; one
+** without takes whatever the script will make of it. */
+static ml_rc check_asked_form(step *s, const ml_json *form,
+                              const ml_json *outcome) {
+  bool some;
+  bool *edits = task_edits(s, form, &some);
+  drafts d = {0};
+  ml_rc rc;
+
+  if (edits == NULL)
+    return ML_NOMEM;
+  if (!some)
+    return ML_OK;
+  rc = drafts_check(s, &d, s->ev->data, "/data", edits, s->e);
+  if (rc == ML_OK)
+    rc = check_asked_need(s, &d, outcome);
+  drafts_free(&d);
+  return rc;
+}
+
+/* Its values go back to the script, not into the fields. */
 static ml_rc complete_asked(step *s, ml_task *t, ml_act *a) {
   ml_arena arena = {0};
   ml_json *form = NULL;
-  const ml_json *outcomes;
+  const ml_json *outcomes, *chosen = NULL;
   ml_str outcome = s->ev->outcome;
   ml_buf b = {0};
   ml_jw w;
   bool ok = false;
   ml_rc rc;
 
+  if (a->wait != ML_WAIT_TASK)
+    return ml_err_set(s->e, ML_CONFLICT, "", "the activity is at work just now: "
+                      "complete its task again in a moment");
   rc = ml_json_parse(&arena, t->form.p, t->form.n, NULL, &form, s->e);
   if (rc != ML_OK)
     return rc;
@@ -189,10 +268,12 @@ static ml_rc complete_asked(step *s, ml_task *t, ml_act *a) {
     const ml_json *o = ml_json_at(outcomes, i);
     ml_str id = o->type == ML_JSTR ? o->s : ml_json_str(o, "id");
 
-    ok = ok || ml_str_eq(id, outcome) ||
-         (outcome.p == NULL && outcomes->count == 1);
     if (outcome.p == NULL && outcomes->count == 1)
       outcome = id;
+    if (ml_str_eq(id, outcome)) {
+      chosen = o;
+      ok = true;
+    }
   }
   if (!ok) {
     ml_arena_free(&arena);
@@ -200,6 +281,11 @@ static ml_rc complete_asked(step *s, ml_task *t, ml_act *a) {
                       "this task has no outcome '%.*s'",
                       (int)(s->ev->outcome.n > 80 ? 80 : s->ev->outcome.n),
                       s->ev->outcome.p != NULL ? s->ev->outcome.p : "");
+  }
+  rc = check_asked_form(s, form, chosen);
+  if (rc != ML_OK) {
+    ml_arena_free(&arena);
+    return rc;
   }
   ml_jw_init(&w, &b);
   ml_jw_obj(&w);

@@ -44,6 +44,9 @@ static void wait_over(step *s, ml_act *a) {
       else
         act_answer(s, a, ML_STR("null"));
       return;
+    case ML_WAIT_TASK:           /* ctx:ask within: the task stays open */
+      act_answer(s, a, ML_STR("null"));
+      return;
     case ML_WAIT_ASK:
       act_move(s, a, ML_TURN_RESUMED);
       act_ask(s, a);
