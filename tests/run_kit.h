@@ -49,6 +49,8 @@ typedef struct kit_came {
 } kit_came;
 
 static struct {
+  ml_mailer *mail;               /* NULL: no mail server */
+  const ml_mail_server *mail_server;
   ml_clock_fake clock;
   ml_rand_seeded rand;
   ml_loop *loop;
@@ -202,6 +204,8 @@ static inline void kit_begin(void) {
                       .http = &kit.http, .hold_polls = kit.hold_polls,
                       .step_commits = kit.step_commits,
                       .rules = kit.rules, .rule_count = kit.rule_count,
+                      .mail = kit.mail, .mail_server = kit.mail_server,
+                      .mail_from = ML_STR("Shop <shop@portal.example>"),
                       .stopped = kit_stopped};
   kit_came c = {0};
   ml_err e = {0};

@@ -674,6 +674,42 @@ ctx.retry = held("retry", function(reason, after)
              after ~= nil and duration(after, "ctx:retry, after") or -1)
 end)
 
+-- ctx:mail { to = "a@b.example" or a list, subject =, body = } or, filled into the
+-- text setting of that name, { to =, template =, data = }.  It is in the journal
+-- from here on, and leaves when that is on disk.
+local mail_opts = { to = 1, subject = 1, body = 1, template = 1, data = 1, name = 1 }
+local RECEIVERS = 20
+
+local function receivers(to)
+  local list = host.array()
+  if type(to) == "string" then to = { to } end
+  if type(to) ~= "table" or wire[to] or #to == 0 then
+    raise "ctx:mail: to must be a mail address, or a list of some"
+  end
+  if #to > RECEIVERS then raise(("ctx:mail: at most %d addresses"):format(RECEIVERS)) end
+  for i, address in ipairs(to) do list[i] = text(address, "ctx:mail: to") end
+  return list
+end
+
+ctx.mail = method(function(mail)
+  allowed("ctx:mail", "mail")
+  if type(mail) ~= "table" or wire[mail] then raise "ctx:mail{...}: a table is wanted" end
+  known(mail, "ctx:mail", mail_opts)
+  local want = { to = receivers(mail.to) }
+  if mail.template ~= nil then
+    if mail.subject ~= nil or mail.body ~= nil then
+      raise "ctx:mail: give a template, or a subject and a body"
+    end
+    want.template, want.data = text(mail.template, "ctx:mail: template"), mail.data
+  else
+    want.subject = text(mail.subject, "ctx:mail: subject")
+    want.body = text(mail.body, "ctx:mail: body")
+  end
+  if mail.name ~= nil then text(mail.name, "name") end
+  local call, got = host.note("mail", mail.name)
+  if not got then host.entry("mail", call, host.encode(want, "ctx:mail")) end
+end, "mail")
+
 function self_meta.__index(_, k)
   local v = ctx[k]
   if v == nil then v = members[k] end

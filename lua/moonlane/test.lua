@@ -20,6 +20,7 @@
 --   w:processes "workflow"            -> { p, ... }, the oldest first
 --   w:calls("PUT", "/path")           what was sent: { method, url, host, path,
 --                                     query, headers, body, json, at, status }
+--   w:mails()                         what was mailed: { to, subject, body, at }
 --   w:poll "changed"                  runs it: the processes it started
 --   w:post("orders", body)            to a webhook: the same; a table goes as JSON
 --   w:post("paid", body, { sign = true })   signed as `verify` asks; id = "m1" and

@@ -26,6 +26,9 @@ static const struct key {
   {"token_file", TEXT}, {"token", TEXT},   {"url", TEXT},
   {"output", TEXT},   {"as", TEXT},        {"drain", TEXT},
   {"timeout", TEXT},  {"rules", LIST},
+  {"mail_url", TEXT}, {"mail_from", TEXT}, {"mail_user", TEXT},
+  {"mail_password", TEXT}, {"mail_password_file", TEXT}, {"mail_tls", TEXT},
+  {"mail_timeout", TEXT},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };

@@ -46,7 +46,8 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
     .allow_count = conf->allow_count, .step_commits = conf->step_commits,
     .rules = conf->rules, .rule_count = conf->rule_count,
-    .stopped = stopped};
+    .stopped = stopped, .mail = g->mail,
+    .mail_server = conf->mail_server, .mail_from = conf->mail_from};
   ml_rand *rand = ml_rand_system();
   uint8_t fresh[sizeof rc.secret_key];
   ml_rc result = ML_OK;
@@ -80,6 +81,9 @@ ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
   }
   if (rc == ML_OK)
     rc = ml_client_new(g->loop, 0, 0, &g->http);
+  if (rc == ML_OK && conf->mail_server != NULL &&
+      conf->mail_server->url.p != NULL)
+    rc = ml_mailer_new(g->loop, &g->mail);
   if (rc == ML_OK)
     rc = open_run(g, conf, e);
   if (rc != ML_OK && e->rc != rc)
@@ -95,6 +99,7 @@ void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
     ml_store_backup_stop(g->store);
     ml_store_wait(g->store);
   }
+  ml_mailer_free(g->mail);       /* its mails end, untold: they are in the store */
   ml_run_free(g->run);
   g->run = NULL;
   if (after != NULL)

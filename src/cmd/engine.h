@@ -21,6 +21,8 @@ typedef struct ml_engine_conf {
   size_t allow_count;
   const ml_str *rules;           /* files of rules; they outlive the engine */
   size_t rule_count;
+  const ml_mail_server *mail_server;   /* url none, or NULL: no mail is sent */
+  ml_str mail_from;              /* both outlive the engine */
   uint32_t workers;
   bool insecure;
   bool step_commits;             /* nothing runs ahead of the disk */
@@ -31,6 +33,7 @@ typedef struct ml_engine {
   ml_script *script;
   ml_store *store;
   ml_http *http;
+  ml_mailer *mail;               /* NULL: none is configured */
   ml_run *run;
   ml_loop_wakeup *reap;
   ml_err insecure;               /* text: what the kernel lacks; or "" */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cmd/engine.h"
 #include "cmd/files.h"
+#include "cmd/mail_conf.h"
 #include "cmd/out.h"
 #include "cmd/verbs.h"
 #include "cmd/watch.h"
@@ -32,6 +33,7 @@ typedef struct serving {
   ml_loop_signal *term, *intr, *hup;
   ml_str allow[LIST_MAX], hosts[LIST_MAX], rules[LIST_MAX];
   size_t allow_count, host_count, rule_count;
+  ml_mail_conf mail;
   int64_t drain_ms;
   unsigned ends;                 /* TERM and INT that came */
   bool loading, load_again;
@@ -70,10 +72,13 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
     rc = ml_args_int(a, "workers", 1, WORKERS_MAX, 0, &workers, e);
   if (rc == ML_OK)
     rc = ml_args_duration(a, "drain", DRAIN_MS, &s->drain_ms, e);
+  if (rc == ML_OK)
+    rc = ml_mail_conf_read(&s->mail, a, s->allow, s->allow_count, e);
   *ec = (ml_engine_conf){
     .db = s->conf->db, .key_file = s->conf->key_file, .allow = s->allow,
     .allow_count = s->allow_count, .rules = s->rules,
     .rule_count = s->rule_count, .workers = (uint32_t)workers,
+    .mail_server = &s->mail.server, .mail_from = s->mail.from,
     .insecure = ml_args_flag(a, "insecure-scripts"),
     .step_commits = ml_args_flag(a, "step-commits")};
   return rc;
@@ -218,6 +223,7 @@ static void end(serving *s) {
   if (s->hup != NULL)
     ml_loop_signal_free(s->hup);
   ml_engine_close(&s->engine, free_api, s->api);
+  ml_mail_conf_done(&s->mail);
 }
 
 /* ---- start ---- */

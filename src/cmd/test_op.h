@@ -66,7 +66,7 @@ ml_rc ml_op_read_all(ml_op *o, ml_row_process **list, size_t *count);
 
 /* test_setup.c */
 ml_op_fn ml_op_settings, ml_op_people, ml_op_http, ml_op_calls, ml_op_fixture,
-    ml_op_load;
+    ml_op_load, ml_op_mails;
 /* test_ops.c */
 ml_op_fn ml_op_pass, ml_op_now, ml_op_start, ml_op_signal, ml_op_cancel,
     ml_op_reset, ml_op_retry, ml_op_skip, ml_op_comment, ml_op_set;

@@ -327,7 +327,7 @@ static bool call_ok(ml_str call, ml_callk kind) {
 /* What a script makes without the core. */
 static bool own_kind(ml_callk k) {
   return k == ML_CALL_STEP || k == ML_CALL_NOW || k == ML_CALL_UUID
-         || k == ML_CALL_RANDOM || k == ML_CALL_DATA;
+         || k == ML_CALL_RANDOM || k == ML_CALL_DATA || k == ML_CALL_MAIL;
 }
 
 static int by_call(const void *x, const void *y) {

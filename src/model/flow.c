@@ -514,7 +514,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
                                       "settings", "fields", "states", "hosts",
                                       "start", "phases", "entity", "roles",
                                       "primary_key", "primary_identifier",
-                                      "rules", NULL};
+                                      "rules", "notify", NULL};
   ml_fwho w = ml_fp_who(o, ML_STR("workflow.lua"), "workflow",
                         ml_json_str(o, "name"));
   ml_str at = w.at;
@@ -529,6 +529,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   parse_states(p, o, at);
   parse_object(p, o, at);
   parse_hosts(p, o, at);
+  ml_fp_notify(p, o, at);
   ml_fp_triggers(p, o, at);
   ml_fp_phases(p, o, at);
   if (p->nomem)

@@ -21,6 +21,7 @@
 **       "entity", "primary_key": field, "primary_identifier": field,
 **       "roles":    ["sales", ...],
 **       "hosts":    ["api.example.com", ...],
+**       "notify":   {"template":"a text setting","to":["field.member", ...]},
 **       "start":    [ {"kind","name","at", ...} ],
 **       "rules":    [ {"on":"before_update","name","active","when":true,
 **                      "refuse":true | text, "entry":ENTRY,"at"} ],
@@ -285,6 +286,8 @@ typedef struct ml_flow {
   ml_life_rule *rules;       uint16_t rule_count;
   bool derives;                  /* some field is derived */
   bool judges_create, judges_update;   /* an active rule looks at those */
+  ml_str notify;                 /* setting that is the template; or none */
+  ml_str *notify_to;         uint16_t notify_to_count;
 } ml_flow;
 
 /* Where mistakes are told, each as it is found: `at` is "file:line". */

@@ -17,6 +17,7 @@ static const char *const waits[] = {"none", "script", "call", "task", "retry",
 static const char *const calls[] = {
   "get", "head", "post", "put", "patch", "delete", "step", "now", "uuid",
   "random", "sleep", "await", "ask", "call", "start", "data", "op", "emit",
+  "mail",
 };
 static const char *const links[] = {"invited", "accepting", "active",
                                     "revoked"};
@@ -132,7 +133,7 @@ bool ml_callk_kept(ml_callk v) {
     case ML_CALL_POST: case ML_CALL_PUT: case ML_CALL_PATCH:
     case ML_CALL_DELETE: case ML_CALL_STEP: case ML_CALL_UUID:
     case ML_CALL_RANDOM: case ML_CALL_START: case ML_CALL_CALL:
-    case ML_CALL_ASK: case ML_CALL_EMIT:
+    case ML_CALL_ASK: case ML_CALL_EMIT: case ML_CALL_MAIL:
       return true;
     default:
       return false;

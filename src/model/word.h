@@ -41,7 +41,7 @@ typedef enum ml_callk { ML_CALL_GET, ML_CALL_HEAD, ML_CALL_POST, ML_CALL_PUT,
                         ML_CALL_SLEEP, ML_CALL_AWAIT, ML_CALL_ASK,
                         ML_CALL_CALL, ML_CALL_START, ML_CALL_DATA,
                         ML_CALL_OP /* test.lua: what a `w:` call asks */,
-                        ML_CALL_EMIT,
+                        ML_CALL_EMIT, ML_CALL_MAIL,
                         ML_CALL_COUNT } ml_callk;
 
 /* How a link to a partner stands. */

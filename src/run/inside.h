@@ -384,6 +384,12 @@ void partner_made(ml_run *r, proc *pr, ml_str want, ml_str body,
 /* Sign a message to a partner: URL, headers, body. */
 ml_rc partner_sign(ml_run *r, ml_arena *a, const ml_row_partner *p, ml_str key,
                    ml_str body, ml_http_call *out, ml_err *e);
+/* mail.c */
+/* A script's ctx:mail, with the commit of its journal's entry. */
+ml_rc mail_of_entry(ml_run *r, proc *pr, const ml_effect *ef);
+/* What the workflow's `notify` tells of, with the commit of those records. */
+void mail_notify(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
+void mail_begin(ml_run *r);                  /* who sends them */
 
 /* due.c */
 void due_arm(ml_run *r);

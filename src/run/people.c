@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "model/field.h"
+#include "model/template.h"
 #include "run/inside.h"
 
 typedef struct reading {
@@ -276,6 +277,10 @@ static ml_rc prepare(ml_run *r, setting_write *w, const ml_setting *s,
   w->row.secret = s->type == ML_F_SECRET;
   if (value == NULL || value->type == ML_JNULL)
     return ML_OK;
+  if (s->type == ML_F_TEXT && value->type == ML_JSTR && value->s.n == 0) {
+    w->row.value = ML_STR("\"\"");          /* emptied: not its default */
+    return ML_OK;
+  }
   rc = ml_setting_check(s, value, "/value", &text, e);
   if (rc == ML_OK && text.bad)
     rc = ML_NOMEM;
@@ -325,6 +330,10 @@ void ml_run_set_setting(ml_run *r, ml_str workflow, ml_str key,
   w->row.key = arena_str(&w->arena, key, &starved);
   rc = starved ? ML_NOMEM
                : prepare(r, w, &wf->flow->settings[i], value, &e);
+  if (rc == ML_OK && ml_str_eq(wf->flow->notify, key) && value != NULL &&
+      value->type == ML_JSTR && value->s.n > 0 &&
+      ml_template_check(value->s, &e) != ML_OK)
+    rc = e.rc;
   if (rc != ML_OK) {
     if (e.rc == ML_OK)
       ml_err_set(&e, rc, "", "memory is short");

@@ -357,6 +357,8 @@ static ml_rc keep_effects(ml_run *r, proc *pr, const ml_made *m) {
 
         memcpy(e.hash, ef->hash, sizeof e.hash);
         rc = proc_add_entry(r, pr, ef->no, &e, true);
+        if (rc == ML_OK && e.kind == ML_CALL_MAIL)
+          rc = mail_of_entry(r, pr, ef);
         break;
       }
       case ML_DO_NEW_ATTEMPT: rc = new_attempt(pr, ef->no); break;
@@ -471,6 +473,7 @@ static ml_rc keep_made(ml_run *r, proc *pr, ml_event_kind kind,
   ml_rc rc;
 
   rows_of_made(r, pr, made, pr->p->updated_ms);
+  mail_notify(r, pr, made, pr->p->updated_ms);
   pr->turns++;
   rc = keep_effects(r, pr, made);
   if (rc == ML_OK && (made->record_count > 0 || !only_looks(kind)))

@@ -225,6 +225,7 @@ void ml_run_begin(ml_run *r, ml_run_done_fn *done, void *arg) {
   beginning *b = ml_mem_zero(sizeof *b);
   ml_err e = {0};
 
+  mail_begin(r);
   if (b != NULL) {
     b->r = r;
     b->done = done;

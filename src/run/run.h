@@ -26,6 +26,7 @@
 #include "model/process.h"
 #include "net/client.h"
 #include "net/loop.h"
+#include "net/mail.h"
 #include "script/host.h"
 #include "store/store.h"
 
@@ -35,6 +36,9 @@ typedef struct ml_run_conf {
   ml_loop *loop;
   ml_store *store;               /* its notify must wake ml_run_reap() */
   ml_http *http;                 /* outgoing calls */
+  ml_mailer *mail;               /* NULL: mails are set aside, with the reason */
+  const ml_mail_server *mail_server;   /* theirs; outlives the run */
+  ml_str mail_from;              /* "Name <address>"; outlives the run */
   ml_script *script;
   ml_clock *clock;
   ml_rand *rand;
