@@ -17,6 +17,7 @@
 -- ROLE_FINANCE_CRUD is a lane.
 local ml = require "moonlane"
 local host = require "moonlane.host"
+local told = require "moonlane.cpbm_notify"
 
 local cpbm = {}
 
@@ -111,8 +112,9 @@ local function build(w, beans)
     end
     phases[i] = phase
   end
-  return ml.workflow { w.name, fields = fields, lanes = lanes,
-                       settings = next(settings) and settings or nil, phases = phases }
+  take { settings = told.settings }
+  return ml.workflow { w.name, fields = fields, lanes = lanes, settings = settings,
+                       notify = told.notify, phases = phases }
 end
 
 function cpbm.workflows(files)

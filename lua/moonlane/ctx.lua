@@ -534,7 +534,7 @@ end, "await")
 -- A task as ml.task{...} or a plain table gives it, in the shape of model/flow.h.
 local task_keys = { label = 1, title = 1, node = 1, lane = 1, show = 1, edit = 1, due = 1,
                     remind = 1, escalate = 1, anew = 1, exclude = 1, outcomes = 1,
-                    ["@kind"] = 1, ["@at"] = 1, [1] = 1 }
+                    link = 1, ["@kind"] = 1, ["@at"] = 1, [1] = 1 }
 
 local function outcome_of(o)
   if type(o) == "string" then return { id = o } end

@@ -281,7 +281,8 @@ ml_rc ml_op_set(ml_op *o) {
 
 static const struct { const char *name; ml_op_fn *fn; } ops[] = {
   {"settings", ml_op_settings}, {"people", ml_op_people}, {"http", ml_op_http},
-  {"calls", ml_op_calls}, {"fixture", ml_op_fixture}, {"load", ml_op_load}, {"mails", ml_op_mails},
+  {"calls", ml_op_calls}, {"fixture", ml_op_fixture}, {"load", ml_op_load},
+  {"mails", ml_op_mails},
   {"pass", ml_op_pass}, {"now", ml_op_now}, {"start", ml_op_start},
   {"poll", ml_op_poll}, {"polls", ml_op_polls}, {"post", ml_op_post},
   {"emit", ml_op_emit}, {"transaction", ml_op_transaction},

@@ -163,4 +163,6 @@ void ml_template_fill(ml_str text, const ml_json *data, ml_buf *subject,
   for (size_t i = 0; i < subject->len; i++)
     if ((unsigned char)subject->p[i] < ' ')
       subject->p[i] = ' ';
+  while (subject->len > 0 && subject->p[subject->len - 1] == ' ')
+    subject->p[--subject->len] = '\0';
 }
