@@ -1166,11 +1166,35 @@ static void each_allocation_may_fail(void **state) {
   starve("calls", "{}", true);
 }
 
+/* A pass reads what is due; before it is told, another process commits its next
+** moment, which that read cannot know. */
+static void a_moment_put_during_a_pass_is_not_forgotten(void **state) {
+  (void)state;
+  kit_begin();
+  kit_flow("nap", "local ml = require 'moonlane'\n"
+    "return ml.workflow { 'nap', phases = { { 'one', ml.activity { 'n',\n"
+    "  run = function(ctx) ctx:sleep '1s' end } } } }\n");
+  kit_flow("call", "local ml = require 'moonlane'\n"
+    "return ml.workflow { 'call', hosts = { 'x.example' }, phases = { { 'one',\n"
+    "  ml.activity { 'c', retry = { 9, '10s' },\n"
+    "  run = function(ctx) ctx.http.get 'https://x.example/' end } } } }\n");
+  kit_start("nap", NULL);
+  kit_start("call", NULL);
+  assert_int_equal(kit.call_count, 1);
+  kit_pass(1000);                            /* the nap ends; a pass is due soon */
+  ml_clock_fake_pass(&kit.clock, 10);
+  kit_answer(&kit.calls[0], "503 ");         /* "not yet": commits at this turn's end */
+  ml_run_tick(kit.run);                      /* the pass has read, and is not told */
+  kit_settle();
+  assert_int_equal(ml_run_next_due(kit.run), kit.clock.wall + 10000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     T(a_process_goes_from_start_to_end),
+    T(a_moment_put_during_a_pass_is_not_forgotten),
     T(what_does_not_fit_is_refused_and_leaves_nothing),
     T(an_id_that_only_looks_alike_is_not_found),
     T(a_key_gives_the_first_answer_again),

@@ -41,6 +41,8 @@ void due_arm(ml_run *r) {
 }
 
 void due_at(ml_run *r, int64_t ms) {
+  if (r->scanning && (r->scan_due_ms == 0 || ms < r->scan_due_ms))
+    r->scan_due_ms = ms;
   if (r->next_due_ms == 0 || ms < r->next_due_ms) {
     r->next_due_ms = ms;
     due_arm(r);
@@ -104,6 +106,9 @@ static void done(void *arg) {
     }
     r->first_scan = false;
     r->next_due_ms = p->next_ms;
+    if (r->scan_due_ms > 0 &&
+        (r->next_due_ms == 0 || r->scan_due_ms < r->next_due_ms))
+      r->next_due_ms = r->scan_due_ms;
     /* what is due but still being written is looked at again soon */
     if (r->next_due_ms > 0 && r->next_due_ms <= now_wall(r))
       r->next_due_ms = now_wall(r) + 5;
@@ -147,6 +152,7 @@ void due_look(ml_run *r) {
   if (r->first_scan || (r->next_due_ms > 0 && r->next_due_ms <= now) ||
       now < r->looked_ms || now - r->looked_ms > 60000) {
     r->looked_ms = now;
+    r->scan_due_ms = 0;
     start_pass(r, (ml_due_item){0, 0},
                r->first_scan && !ML_PLANTED(leases_left));
   } else {

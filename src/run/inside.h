@@ -239,6 +239,8 @@ struct ml_run {
   ml_loop_timer *timer;
   bool begun, scanning, first_scan, draining, stopped;
   int64_t next_due_ms;           /* earliest known; 0 none */
+  int64_t scan_due_ms;           /* earliest put since the pass under way began:
+                                    what it reads may be older; 0 none */
   int64_t looked_ms;             /* wall clock of the last pass */
   int64_t pause_ms;              /* after a failed batch: no pass before */
   ml_run_stats stats;
