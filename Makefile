@@ -14,6 +14,7 @@ LUA   = $(wildcard lua/moonlane/*.lua)
 OBJ   = $(SRC:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/library.o
 SIM   = $(patsubst contrib/kintone-sim/%.c,$(BUILD)/obj/kintone-sim/%.o,$(wildcard contrib/kintone-sim/*.c))
 CAPTURE = $(patsubst contrib/smtp-capture/%.c,$(BUILD)/obj/smtp-capture/%.o,$(wildcard contrib/smtp-capture/*.c))
+ACCOUNT = $(patsubst contrib/account-sim/%.c,$(BUILD)/obj/account-sim/%.o,$(wildcard contrib/account-sim/*.c))
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
 all: setup
@@ -26,6 +27,8 @@ $(BUILD)/kintone-sim: $(SIM) $(BUILD)/libmoonlane.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/smtp-capture: $(CAPTURE) $(BUILD)/libmoonlane.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/account-sim: $(ACCOUNT) $(BUILD)/libmoonlane.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/libmoonlane.a: $(OBJ)
 	@rm -f $@
 	ar rcs $@ $^
@@ -36,6 +39,9 @@ $(BUILD)/obj/library.o: $(BUILD)/library.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(BUILD)/obj/kintone-sim/%.o: contrib/kintone-sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/account-sim/%.o: contrib/account-sim/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/smtp-capture/%.o: contrib/smtp-capture/%.c
@@ -53,6 +59,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 test:
 	@contrib/setup test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -60,6 +67,9 @@ demo: setup
 demo-partners: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane
 	@BUILD=$(BUILD) contrib/demo-partners
+demo-cloudportal: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/account-sim $(BUILD)/smtp-capture
+	@BUILD=$(BUILD) contrib/demo-cloudportal
 $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
@@ -96,4 +106,5 @@ fuzz:
 clean:
 	rm -rf $(BUILD)
 .PHONY: all setup test demo demo-partners bench check-crash check-sandbox check-http check-planted sim fuzz clean
+.PHONY: all setup test demo demo-cloudportal bench check-crash check-sandbox check-http check-planted sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)
