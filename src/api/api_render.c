@@ -35,7 +35,8 @@ const char ml_render_shapes[] =
   " transaction?:str? \"that started its process\", transactionType?:str?,"
   " transactionState?:str?, tenant?:str? }"
   "TaskForm { ...Task, form:[FormField], outcomes:[FormOutcome],"
-  " asked:any \"what a script asked for, when it did\" }"
+  " asked:any \"what a script asked for, when it did\","
+  " link:str? \"where else it can be done, when its script says so\" }"
   "FormField { id:str, short:str, label:label, type:str, edit:bool,"
   " required:bool, of:[Choice], value:any }"
   "FormOutcome { id:str, label:label, fails?:bool \"ends the activity in Failure\","
@@ -217,7 +218,7 @@ static void put_choices(ml_jw *w, const ml_field *f) {
   ml_jw_end(w);
 }
 
-static void put_form_field(ml_jw *w, const ml_process *p, const ml_flow *f,
+void ml_api_put_form_field(ml_jw *w, const ml_process *p, const ml_flow *f,
                            const ml_form_field *ff, bool sealed) {
   const ml_field *field = &f->fields[ff->field];
 
@@ -251,34 +252,6 @@ static void put_outcome(ml_jw *w, const ml_flow *f, const ml_outcome *o) {
   ml_jw_end(w);
 }
 
-/* What a script asked (ctx:ask): texts or {"id","label"} as it gave them. */
-static void put_asked_outcomes(ml_jw *w, ml_str form) {
-  ml_arena a = {0};
-  ml_json *tree = NULL;
-  const ml_json *list;
-
-  if (ml_json_parse(&a, form.p, form.n, NULL, &tree, NULL) != ML_OK)
-    tree = NULL;
-  list = ml_json_get(tree, "outcomes");
-  for (uint32_t i = 0; list != NULL && list->type == ML_JARR && i < list->count;
-       i++) {
-    const ml_json *o = &list->arr[i], *label = ml_json_get(o, "label");
-    bool fit = label != NULL && (label->type == ML_JSTR || label->type == ML_JOBJ);
-    ml_str id = o->type == ML_JSTR ? o->s : ml_json_str(o, "id");
-
-    if (id.p == NULL)
-      continue;
-    ml_jw_obj(w);
-    ml_jw_kstr(w, "id", id);
-    ml_jw_key(w, "label");
-    ml_jw_json(w, fit ? label : NULL);
-    ml_jw_key(w, "need");
-    ml_jw_null(w);
-    ml_jw_end(w);
-  }
-  ml_arena_free(&a);
-}
-
 void ml_api_put_form(ml_jw *w, const ml_process *p, const ml_flow *f,
                      const ml_task *t, bool sealed) {
   const ml_act *a = t != NULL ? ml_process_act(p, t->act) : NULL;
@@ -288,17 +261,20 @@ void ml_api_put_form(ml_jw *w, const ml_process *p, const ml_flow *f,
   ml_jw_key(w, "form");
   ml_jw_arr(w);
   for (uint16_t i = 0; def != NULL && !asked && i < def->form_count; i++)
-    put_form_field(w, p, f, &def->form[i], sealed);
+    ml_api_put_form_field(w, p, f, &def->form[i], sealed);
+  if (asked)
+    ml_api_put_asked_fields(w, p, f, t->form, sealed);
   ml_jw_end(w);
   ml_jw_key(w, "outcomes");
   ml_jw_arr(w);
   if (asked)
-    put_asked_outcomes(w, t->form);
+    ml_api_put_asked_outcomes(w, t->form);
   for (uint16_t i = 0; def != NULL && !asked && i < def->outcome_count; i++)
     put_outcome(w, f, &def->outcomes[i]);
   ml_jw_end(w);
   ml_jw_key(w, "asked");
   ml_jw_raw(w, asked ? t->form : ML_NOSTR);
+  ml_api_put_asked_link(w, p, t);
 }
 
 /* ---- activities ---- */

@@ -91,4 +91,15 @@ void ml_api_put_id(ml_jw *w, const char *key, const uint8_t id[16],
 void ml_api_put_row(ml_jw *w, const ml_row_process *row, ml_str workflow,
                     const ml_api_view *v, const char *why);
 
+/* One field of a form, with its value. */
+void ml_api_put_form_field(ml_jw *w, const ml_process *p, const ml_flow *f,
+                           const ml_form_field *ff, bool sealed);
+
+/* api_asked.c: of a task that a script asked for (ctx:ask), by its own JSON. */
+void ml_api_put_asked_fields(ml_jw *w, const ml_process *p, const ml_flow *f,
+                             ml_str form, bool sealed);
+void ml_api_put_asked_outcomes(ml_jw *w, ml_str form);
+/* "link": its `link`, {task} being the task's id; null without one. */
+void ml_api_put_asked_link(ml_jw *w, const ml_process *p, const ml_task *t);
+
 #endif
