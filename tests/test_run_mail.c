@@ -175,6 +175,22 @@ static void what_cannot_be_a_mail_is_set_aside_with_its_reason(void **state) {
   assert_non_null(strstr(out.aside[1].why.p, "no mail address"));
 }
 
+static void a_script_mails_so_much_and_no_more(void **state) {
+  (void)state;
+  begin(false);
+  kit_flow("m", FLOW("for i = 1, 40 do " MAIL " end", ""));
+  start(NULL);
+  look();
+  assert_int_equal(out.set_aside, 40);
+  kit_flow("m", FLOW("for i = 1, 101 do " MAIL " end", ""));
+  start(NULL);
+  kit_is(2, ML_OPEN, ML_RUN_ERROR);
+  kit_flow("m", FLOW("local to = {} for i = 1, 21 do to[i] = 'a' .. i .. '@x.example' end "
+                     "ctx:mail { to = to, subject = 's', body = 'b' }", ""));
+  start(NULL);
+  kit_is(3, ML_OPEN, ML_RUN_ERROR);
+}
+
 #define GOOD "{\"person\":{\"email\":\"p@x.example\",\"active\":true,\"emailVerified\":true}}"
 
 /* C6.17: start, the end of an activity; the operator's template, an emptied one. */
@@ -249,6 +265,7 @@ int main(void) {
     T(refused_and_not_yet_are_told_apart),
     T(without_a_server_the_operator_sees_why),
     T(what_cannot_be_a_mail_is_set_aside_with_its_reason),
+    T(a_script_mails_so_much_and_no_more),
     T(notifications_follow_the_template),
     T(notifications_go_to_who_may_be_written_to),
     T(a_bad_template_is_told_when_loaded),

@@ -678,7 +678,7 @@ end)
 -- text setting of that name, { to =, template =, data = }.  It is in the journal
 -- from here on, and leaves when that is on disk.
 local mail_opts = { to = 1, subject = 1, body = 1, template = 1, data = 1, name = 1 }
-local RECEIVERS = 20
+local RECEIVERS <const>, MAILS <const> = 20, 100   -- of one mail; of one attempt
 
 local function receivers(to)
   local list = host.array()
@@ -706,6 +706,8 @@ ctx.mail = method(function(mail)
     want.body = text(mail.body, "ctx:mail: body")
   end
   if mail.name ~= nil then text(mail.name, "name") end
+  S.mails = S.mails + 1
+  if S.mails > MAILS then raise(("ctx:mail: more than %d mails in one attempt"):format(MAILS)) end
   local call, got = host.note("mail", mail.name)
   if not got then host.entry("mail", call, host.encode(want, "ctx:mail")) end
 end, "mail")
@@ -748,7 +750,7 @@ function M.begin(mode, fields, texts)
   S.fields = fields
   S.data_text, S.settings_text, S.process_text = texts.data, texts.settings, texts.process
   S.activity = texts.activity
-  S.view, S.settings, S.process = nil, nil, nil
+  S.view, S.settings, S.process, S.mails = nil, nil, nil, 0
   data_meta.__index = open_view
   S.only = mode == "is_complete" and read_kinds or mode == "trigger" and every_kind or nil
   S.where = mode == "trigger" and "a trigger" or mode
