@@ -243,6 +243,31 @@ static void notifications_go_to_who_may_be_written_to(void **state) {
   assert_int_equal(out.set_aside, 2);
 }
 
+/* Killed after any turn: in the end each mail was made once. */
+static void a_crash_at_any_turn_makes_each_mail_once(void **state) {
+  (void)state;
+  begin(false);
+  kit_flow("m", FLOW(MAIL, NOTIFY));
+  for (int turn = 0; turn < 25; turn++) {
+    kit_came c;
+
+    ml_run_put(kit.run, kit_start_input("m", GOOD, &c));
+    for (int i = 0; i < turn; i++)
+      kit_turn();
+    if (c.times == 0 || c.rc != ML_OK) {     /* not yet acknowledged: let it be */
+      kit_settle();
+      assert_int_equal(c.rc, ML_OK);
+    }
+    kit_crash();
+    begin(false);
+    kit_settle();
+    look();
+    assert_int_equal(out.waiting, 0);
+    assert_int_equal(out.set_aside, 3 * (turn + 1));
+  }
+  assert_int_equal(out.set_aside, 75);       /* ctx:mail, started, Success */
+}
+
 static void a_bad_template_is_told_when_loaded(void **state) {
   (void)state;
   begin(false);
@@ -268,6 +293,7 @@ int main(void) {
     T(a_script_mails_so_much_and_no_more),
     T(notifications_follow_the_template),
     T(notifications_go_to_who_may_be_written_to),
+    T(a_crash_at_any_turn_makes_each_mail_once),
     T(a_bad_template_is_told_when_loaded),
   };
 
