@@ -335,7 +335,8 @@ static void on_input(void *arg, bool readable, bool writable) {
     session_free(s);
     return;
   }
-  while (!s->stuck && (nl = memmem(s->in.p + used, s->in.len - used, "\r\n", 2)) != NULL) {
+  while (!s->stuck &&
+         (nl = memmem(s->in.p + used, s->in.len - used, "\r\n", 2)) != NULL) {
     ml_str line = {s->in.p + used, (size_t)(nl - s->in.p) - used};
 
     used += line.n + 2;

@@ -156,7 +156,7 @@ end
 
 local function collect(ref, type_, role)
   acts[ref] = function(name, given)
-    return ml.activity { name, lane = "system",
+    return ml.activity { name, lane = "system", type = type_,
       give_up = ml.setting(ref .. ".failureThreshold"),
       run = function(ctx)
         if holds(ref, ctx) then return end
@@ -232,7 +232,7 @@ local function approval(ref, type_, role, to)
     local own = put_all(retries(ref, given), link_setting(type_))
     own.APPROVAL_REQUESTED = { "text", default = request }
     if type(to) == "string" then own["toEmails." .. to] = { "string" } end
-    return ml.activity { name, lane = "system",
+    return ml.activity { name, lane = "system", type = type_,
       run = function(ctx)
         local times = ctx.settings[ref .. ".noOfRetries"]
         local task = { type_, lane = role, edit = { "memo" }, anew = true,
