@@ -91,7 +91,7 @@ void *ml_mem_realloc(void *p, size_t n) {
 }
 
 void ml_mem_free(void *p) {
-  if (p != NULL && piece_count < PIECES_MAX && piece_room != 0 &&
+  if (p != NULL && piece_count + 1 <= PIECES_MAX && piece_room != 0 &&
       malloc_usable_size(p) == piece_room)
     pieces[piece_count++] = p;
   else
@@ -142,7 +142,7 @@ static struct ml_arena_block *block_new(size_t size) {
 }
 
 static void block_free(struct ml_arena_block *b) {
-  if (b->size != BLOCK_MIN || spare_count >= SPARE_MAX) {
+  if (b->size != BLOCK_MIN || spare_count + 1 > SPARE_MAX) {
     ml_mem_free(b);
     return;
   }
