@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +40,11 @@ uint64_t ml_mem_count(void) {
 ** is to see each use after the end.
 */
 #if defined(__SANITIZE_ADDRESS__)
-enum { SPARE_MAX = 0, PIECES_MAX = 0 };
+static const bool keeps = false;
 #else
-enum { SPARE_MAX = 64, PIECES_MAX = 32 };
+static const bool keeps = true;
 #endif
+enum { SPARE_MAX = 64, PIECES_MAX = 32 };
 
 /*
 ** Pieces of a message's size: the system's allocator keeps those up to a
@@ -51,7 +53,7 @@ enum { SPARE_MAX = 64, PIECES_MAX = 32 };
 */
 enum { PIECE_LEAST = 1024, PIECE = 2048 };
 
-static _Thread_local void *pieces[PIECES_MAX + 1];
+static _Thread_local void *pieces[PIECES_MAX];
 static _Thread_local unsigned piece_count;
 static _Thread_local size_t piece_room;
 
@@ -91,7 +93,7 @@ void *ml_mem_realloc(void *p, size_t n) {
 }
 
 void ml_mem_free(void *p) {
-  if (p != NULL && piece_count + 1 <= PIECES_MAX && piece_room != 0 &&
+  if (keeps && p != NULL && piece_count < PIECES_MAX && piece_room != 0 &&
       malloc_usable_size(p) == piece_room)
     pieces[piece_count++] = p;
   else
@@ -142,7 +144,7 @@ static struct ml_arena_block *block_new(size_t size) {
 }
 
 static void block_free(struct ml_arena_block *b) {
-  if (b->size != BLOCK_MIN || spare_count + 1 > SPARE_MAX) {
+  if (!keeps || b->size != BLOCK_MIN || spare_count >= SPARE_MAX) {
     ml_mem_free(b);
     return;
   }

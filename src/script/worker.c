@@ -377,8 +377,8 @@ static ml_str value_behind(ml_jread *r, const char *from) {
 /* What a slice was given without what it wrote; false: no object. */
 static bool put_kept(ml_jw *w, ml_str data, const ml_slice *s) {
   ml_jread r;
-  ml_jtok t;
-  bool ok = true;
+  ml_jtok t = ML_JT_ERROR;
+  bool ok;
 
   ml_jread_init(&r, data.p, data.n, NULL);
   ok = ml_jread_next(&r) == ML_JT_OBJ;
