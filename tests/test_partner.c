@@ -206,7 +206,7 @@ static const char order[] =
 static void fill_user(void *arg, ml_batch *b) {
   (void)arg;
   ml_batch_user(b, &(ml_row_user){ML_STR("member"), ML_STR("Member"),
-                                  ML_STR("member@us.example"), true});
+                                  ML_STR("member@us.example"), true, ML_NOSTR});
 }
 
 static void user_there(void) {

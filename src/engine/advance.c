@@ -61,8 +61,6 @@ static ml_rc on_started(step *s) {
 
   for (uint16_t i = 0; i < s->f->field_count; i++)
     p->data[i] = keep(s, s->f->fields[i].initial);
-  if (s->f->start_state >= 0)
-    p->state = s->f->states[s->f->start_state].id;
   rc = check_start(s, &d);
   if (rc == ML_OK && s->ev->state.p != NULL)
     rc = state_check(s, s->ev->state, "/state", s->e);
@@ -77,7 +75,10 @@ static ml_rc on_started(step *s) {
   p->created_by = keep(s, s->ev->actor.who);
   p->settings = keep(s, s->ev->settings);
   p->subject = keep(s, s->ev->subject);
-  p->state = keep(s, s->ev->state.p != NULL ? s->ev->state : p->state);
+  if (s->ev->state.p != NULL)    /* any of them: nothing comes before it */
+    p->state = keep(s, s->ev->state);
+  else if (s->f->start_state >= 0)
+    p->state = keep(s, s->f->states[s->f->start_state].id);
   p->object.team = keep(s, s->ev->object.team);
   p->object_changed = p->object.team.p != NULL;
   p->status = ML_OPEN;
