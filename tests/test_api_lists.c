@@ -157,6 +157,78 @@ static void P3_9_what_is_wrong_is_said(void **state) {
                           NULL).status, 400);
 }
 
+/* ---- the external form ---- */
+
+static kit_answer ext(const char *body) {
+  return kit_do("POST", "/v1/ext/procedure/orders/process/list", body);
+}
+
+/* "3 1 +": scores of a page, and whether there is more. */
+static const char *ext_scores(const kit_answer *a) {
+  const ml_json *items = ml_json_get(a->json, "_data");
+  ml_buf b = {0};
+  const char *out;
+
+  if (a->status != 200)
+    fail_msg("%d %s", a->status, a->body.p);
+  for (uint32_t i = 0; i < items->count; i++)
+    ml_buf_printf(&b, "%lld ",
+                  (long long)ml_json_int(ml_json_get(&items->arr[i], "data"),
+                                         "score", -1));
+  if (ml_json_bool(ml_json_get(a->json, "_meta"), "hasMore", false))
+    ml_buf_puts(&b, "+");
+  out = ml_arena_dup(&kit.arena, b.p != NULL ? b.p : "", b.len);
+  ml_buf_free(&b);
+  return out;
+}
+
+static void P3_9_external_lists(void **state) {
+  kit_answer a;
+
+  (void)state;
+  kit_do("PUT", "/v1/users/u1", "{\"name\":\"Aiko Mori\"}");
+  for (int i = 1; i <= 12; i++)
+    kit_start(at("{\"q_kind\":\"%s\",\"score\":%d}", i % 2 ? "a" : "b", i));
+  a = ext("{}");
+  assert_string_equal(ext_scores(&a), "12 11 10 9 8 7 6 5 4 3 +");
+  a = ext("{\"skip\":10}");
+  assert_string_equal(ext_scores(&a), "2 1 ");
+  a = ext("{\"where\":{\"score\":{\">=\":4,\"<\":9},\"q_kind\":\"b\"},"
+          "\"order\":\"score\",\"limit\":2}");
+  assert_string_equal(ext_scores(&a), "4 6 +");
+  a = ext(at("{\"where\":{\"score\":{\">=\":4,\"<\":9},\"q_kind\":\"b\"},"
+             "\"order\":\"score\",\"limit\":2,\"cursor\":\"%s\"}",
+             text_of(ml_json_get(a.json, "_meta"), "cursor")));
+  assert_string_equal(ext_scores(&a), "8 ");
+  a = ext("{\"where\":{\"or\":[{\"score\":1},{\"score\":{\"!=\":null,\">\":11}}]}}");
+  assert_string_equal(ext_scores(&a), "12 1 ");
+  a = ext("{\"where\":\"status = 'OPEN' and score <= 2\"}");
+  assert_string_equal(ext_scores(&a), "2 1 ");
+  a = ext("{\"where\":{\"createdAt\":{\">\":\"2026-02-28T00:00:00Z\"},"
+          "\"state\":\"new\",\"score\":[3,5]}}");
+  assert_string_equal(ext_scores(&a), "5 3 ");
+  a = ext("{\"where\":{\"score\":3},\"limit\":1}");
+  a = kit_do("PATCH", at("/v1/processes/%s",
+                         text_of(&ml_json_get(a.json, "_data")->arr[0], "id")),
+             "{\"assignedTo\":\"u1\"}");
+  assert_int_equal(a.status, 200);
+  a = ext("{\"where\":{\"assignedTo\":\"Aiko Mori\"},\"explain\":true}");
+  assert_string_equal(ext_scores(&a), "3 ");
+  assert_non_null(strstr(text_of(ml_json_get(a.json, "_meta"), "plan"),
+                         "assignedTo = 'u1'"));
+  assert_int_equal(ext("{\"limit\":100}").status, 200);
+  assert_int_equal(ext("{\"limit\":101}").status, 422);
+  assert_int_equal(ext("{\"skip\":-1}").status, 422);
+  assert_int_equal(ext("{\"where\":{\"scor\":1}}").status, 422);
+  assert_int_equal(ext("{\"where\":{\"score\":{\"~\":1}}}").status, 422);
+  assert_int_equal(ext("{\"where\":[1]}").status, 422);
+  assert_int_equal(ext("{\"where\":{\"or\":[]}}").status, 422);
+  assert_int_equal(ext("{\"cursor\":\"AAAA\"}").status, 422);
+  assert_int_equal(ext("{\"order\":\"nothing\"}").status, 422);
+  assert_int_equal(kit_do("POST", "/v1/ext/procedure/nothing/process/list",
+                          "{}").status, 404);
+}
+
 /* ---- jobs ---- */
 
 static kit_answer job(const char *id) {
@@ -189,6 +261,7 @@ static void P3_10_creates_and_updates_as_jobs(void **state) {
   const char *id;
 
   (void)state;
+  kit_person("aiko", "office");
   ml_buf_puts(&b, "{\"entries\":[");
   for (int i = 0; i < 120; i++)
     ml_buf_printf(&b, "%s{\"data\":{\"score\":%d,\"q_kind\":\"%s\"}}",
@@ -268,6 +341,8 @@ int main(void) {
     cmocka_unit_test_setup_teardown(P3_9_explain_names_the_plan, searched_up,
                                     searched_down),
     cmocka_unit_test_setup_teardown(P3_9_what_is_wrong_is_said, searched_up,
+                                    searched_down),
+    cmocka_unit_test_setup_teardown(P3_9_external_lists, searched_up,
                                     searched_down),
     cmocka_unit_test_setup_teardown(P3_10_creates_and_updates_as_jobs,
                                     searched_up, searched_down),

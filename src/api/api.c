@@ -40,11 +40,12 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_comment,
     &ml_routes_ops,
     &ml_routes_backup,
-    &ml_routes_bulk,
     &ml_routes_ext,
     &ml_routes_ext_procedure,
     &ml_routes_ext_task,
     &ml_routes_ext_record,
+    &ml_routes_ext_list,
+    &ml_routes_bulk,
     &ml_routes_webhook,
   };
 

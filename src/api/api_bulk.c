@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/api_call.h"
+#include "api/api_ext.h"
 #include "base/text.h"
 #include "store/bulk.h"
 
@@ -59,25 +59,12 @@ static void put_job(ml_call *c, const ml_row_job *j,
   ml_jw_end(&c->w);
 }
 
-static void begin_data(ml_call *c) {
-  ml_buf_reset(&c->out);
-  ml_jw_init(&c->w, &c->out);
-  ml_jw_obj(&c->w);
-  ml_jw_key(&c->w, "_data");
-}
-
-static void end_data(ml_call *c, int status) {
-  ml_jw_key(&c->w, "_errors");
-  ml_jw_arr(&c->w);
-  ml_jw_end(&c->w);
-  ml_jw_end(&c->w);
-  ml_call_send(c, status);
-}
-
-static void no_meta(ml_call *c) {
-  ml_jw_key(&c->w, "_meta");
-  ml_jw_obj(&c->w);
-  ml_jw_end(&c->w);
+static void send_one(ml_call *c, const ml_row_job *j,
+                     const int64_t counts[ML_ENTRY_STATUSES], int status) {
+  ml_ext_begin(c);
+  put_job(c, j, counts);
+  ml_ext_meta(c);
+  ml_ext_end(c, status);
 }
 
 /* ---- a new job ---- */
@@ -98,10 +85,7 @@ static void send_new(ml_call *c) {
   int64_t counts[ML_ENTRY_STATUSES] = {k->job.total};
 
   ml_run_bulk_look(c->run);
-  begin_data(c);
-  put_job(c, &k->job, counts);
-  no_meta(c);
-  end_data(c, 202);
+  send_one(c, &k->job, counts, 202);
 }
 
 /* Each entry as a text of its own. */
@@ -124,18 +108,8 @@ static bool keep_bodies(ml_call *c, bulk *k) {
   return ok && k->bodies != NULL;
 }
 
-static const ml_workflow *procedure(ml_call *c) {
-  const ml_workflow *wf = ml_run_workflow(c->run, c->part[0]);
-
-  if (wf != NULL && wf->bundle != 0 && wf->flow != NULL)
-    return wf;
-  ml_call_problem(c, 404, NULL, NULL, NULL,
-                  "there is no procedure '%.100s' in force", c->part[0].p);
-  return NULL;
-}
-
 static void new_job(ml_call *c, ml_jobk kind) {
-  const ml_workflow *wf = procedure(c);
+  const ml_workflow *wf = ml_ext_procedure(c);
   bulk *k = wf != NULL ? ml_call_alloc(c, sizeof *k) : NULL;
   ml_acting who;
 
@@ -211,10 +185,7 @@ static ml_rc read_job(ml_call *c, ml_read *r) {
 static void send_job(ml_call *c) {
   job_seen *s = c->state;
 
-  begin_data(c);
-  put_job(c, &s->job, s->counts);
-  no_meta(c);
-  end_data(c, 200);
+  send_one(c, &s->job, s->counts, 200);
 }
 
 static void get_job(ml_call *c) {
@@ -264,21 +235,19 @@ static void send_entries(ml_call *c) {
   bool more = s->count > s->limit;
   size_t count = more ? s->limit : s->count;
 
-  begin_data(c);
+  ml_ext_begin(c);
   ml_jw_arr(&c->w);
   for (size_t i = 0; i < count; i++)
     put_entry(c, &s->rows[i], &s->processes[i]);
   ml_jw_end(&c->w);
-  ml_jw_key(&c->w, "_meta");
-  ml_jw_obj(&c->w);
+  ml_ext_meta(c);
   ml_jw_kbool(&c->w, "hasMore", more);
   if (more)
     put_no(c, "cursor", s->rows[count - 1].no);
   else
     ml_jw_kstr(&c->w, "cursor", ML_NOSTR);
   put_counts(c, s->counts);
-  ml_jw_end(&c->w);
-  end_data(c, 200);
+  ml_ext_end(c, 200);
 }
 
 static void get_entries(ml_call *c) {
@@ -304,111 +273,55 @@ static void get_entries(ml_call *c) {
 
 /* ---- what an entry asks ---- */
 
-static bool is_known(ml_str key, ml_jobk kind) {
-  static const char *const keys[] = {"data", "subject", "state", "status",
-                                     "assignedTo", "nextActionAt"};
-
-  if (kind == ML_JOB_UPDATE && ml_str_is(key, "id"))
-    return true;
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-    if (ml_str_is(key, keys[i]))
-      return kind == ML_JOB_UPDATE || i < 2;
-  return false;
-}
-
-static ml_rc one_text(const ml_json *body, const char *key, ml_str *out,
-                      ml_err *e) {
-  const ml_json *v = ml_json_get(body, key);
-  char at[40];
-
-  if (v == NULL)
-    return ML_OK;
-  snprintf(at, sizeof at, "/%s", key);
-  if (v->type != ML_JSTR && v->type != ML_JNULL)
-    return ml_err_set(e, ML_INVALID, at, "a text or null is wanted, not %s",
-                      ml_json_type_name(v->type));
-  *out = v->type == ML_JSTR ? v->s : ML_STR("");
-  return ML_OK;
-}
-
-static ml_rc one_moment(const ml_json *body, ml_event *ev, ml_err *e) {
-  const ml_json *v = ml_json_get(body, "nextActionAt");
-
-  if (v == NULL)
-    return ML_OK;
-  ev->has_next_action = true;
-  if (v->type == ML_JNULL)
-    return ML_OK;
-  if (v->type == ML_JINT && v->i >= 0) {
-    ev->next_action_ms = v->i;
-    return ML_OK;
-  }
-  if (v->type == ML_JSTR &&
-      ml_text_moment(v->s, &ev->next_action_ms, NULL) == ML_OK)
-    return ML_OK;
-  return ml_err_set(e, ML_INVALID, "/nextActionAt", "milliseconds since 1970, a "
-                    "moment with a zone or null is wanted");
-}
-
+/* As PUT and POST of one process take it, but for what only those can look up. */
 ml_rc ml_api_entry(void *arg, ml_input *in, const ml_flow *f, int kind,
                    const ml_json *body, ml_err *e) {
-  const ml_json *data = ml_json_get(body, "data");
-  ml_str status = ML_NOSTR;
-  ml_rc rc;
+  ml_api *a = arg;
+  ml_call nobody = {.api = a, .run = ml_api_conf_of(a)->run};
+  ml_str subject = ml_json_str(body, "subject");
+  const ml_json *record = ml_json_get(body, "record");
+  ml_rc rc = ml_shape_check(ml_shapes_find(ml_api_shapes(a),
+                                           kind == ML_JOB_UPDATE
+                                               ? ML_STR("BulkUpdate")
+                                               : ML_STR("BulkCreate")),
+                            body, e);
 
-  (void)arg;
-  (void)f;
-  if (body->type != ML_JOBJ)
-    return ml_err_set(e, ML_INVALID, "", "an object is wanted, not %s",
-                      ml_json_type_name(body->type));
-  for (uint32_t i = 0; i < body->count; i++)
-    if (!is_known(body->obj[i].key, (ml_jobk)kind))
-      return ml_err_set(e, ML_INVALID, "", "an entry has no member '%.*s'; it may "
-                        "have data, subject%s",
-                        (int)(body->obj[i].key.n < 60 ? body->obj[i].key.n : 60),
-                        body->obj[i].key.p,
-                        kind == ML_JOB_UPDATE ? ", state, status, assignedTo, "
-                        "nextActionAt" : "");
-  if (data != NULL && data->type != ML_JOBJ)
-    return ml_err_set(e, ML_INVALID, "/data", "an object is wanted, not %s",
-                      ml_json_type_name(data->type));
-  in->ev.data = data;
-  rc = one_text(body, "subject", &in->ev.subject, e);
-  if (rc == ML_OK)
-    rc = one_text(body, "state", &in->ev.state, e);
-  if (rc == ML_OK)
-    rc = one_text(body, "assignedTo", &in->ev.assign, e);
-  if (rc == ML_OK)
-    rc = one_text(body, "status", &status, e);
-  if (rc == ML_OK && status.p != NULL) {
-    if (!ml_status_of(status, &in->ev.status))
-      return ml_err_set(e, ML_INVALID, "/status",
-                        "OPEN, COMPLETED or CANCELLED is wanted");
-    in->ev.has_status = true;
-  }
-  return rc == ML_OK ? one_moment(body, &in->ev, e) : rc;
+  if (rc != ML_OK)
+    return rc;
+  if ((record != NULL && record->type == ML_JOBJ) ||
+      ml_json_get(body, "parentProcess") != NULL ||
+      ml_json_get(body, "parentProcedure") != NULL)
+    return ml_err_set(e, ML_INVALID, "", "a job sets no parent and makes no "
+                      "record; do it one by one");
+  nobody.who.team = in->team;
+  rc = ml_ext_event(&nobody, &in->arena, f, body, &in->ev, e);
+  in->ev.subject = ml_json_get(body, "subject") == NULL ? ML_NOSTR
+                   : subject.p != NULL ? subject : ML_STR("");
+  return rc;
 }
 
 /* ---- the table ---- */
 
 static const ml_route rows[] = {
   {"PATCH", "/v1/ext/procedure/{procedure}/process", ML_SCOPE_OPERATE,
-   ML_ROUTE_REPEAT, bulk_update, "as", "Bulk", "202 JobAnswer", "bulkUpdate",
+   ML_ROUTE_REPEAT | ML_ROUTE_EXT, bulk_update, "as", "Bulk", "202 JobAnswer", "bulkUpdate",
    "Update many processes, each by its id, as a job in the background"},
   {"POST", "/v1/ext/procedure/{procedure}/process/bulk-create",
-   ML_SCOPE_OPERATE, ML_ROUTE_REPEAT, bulk_create, "as", "Bulk",
+   ML_SCOPE_OPERATE, ML_ROUTE_REPEAT | ML_ROUTE_EXT, bulk_create, "as", "Bulk",
    "202 JobAnswer", "bulkCreate",
    "Create many processes as a job in the background"},
-  {"GET", "/v1/ext/job/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, get_job,
+  {"GET", "/v1/ext/job/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, ML_ROUTE_EXT, get_job,
    NULL, NULL, "200 JobAnswer", "getJob", "How far a job is"},
-  {"GET", "/v1/ext/job/{id}/entries", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
+  {"GET", "/v1/ext/job/{id}/entries", ML_SCOPE_READ | ML_SCOPE_OPERATE,
+   ML_ROUTE_EXT,
    get_entries, "status=NOT_STARTED|SUCCESS|INVALID|ERROR limit cursor", NULL,
    "200 JobEntries", "listJobEntries",
    "The entries of a job, in their order, each with what became of it"}};
 
 static const char shapes[] =
-  "Bulk { entries:[obj] \"1 to 10,000; an update: { id, data?, subject?, state?,"
-  " status?, assignedTo?, nextActionAt? }; a create: { data?, subject? }\" }"
+  "BulkUpdate { ...ExtUpdate, id:str, subject?:str? }"
+  "BulkCreate { ...ExtUpdate, subject?:str? }"
+  "Bulk { entries:[obj] \"1 to 10,000, each a BulkUpdate or a BulkCreate\" }"
   "JobCounts { NOT_STARTED:int, SUCCESS:int, INVALID:int, ERROR:int }"
   "Job { id:str, kind:update|create, procedure:str?,"
   " completionStatus:IN_PROGRESS|COMPLETED, total:int, counts:JobCounts,"

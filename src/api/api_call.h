@@ -81,6 +81,7 @@ extern const ml_routes ml_routes_backup;
 extern const ml_routes ml_routes_partner;
 extern const ml_routes ml_routes_comment;
 extern const ml_routes ml_routes_bulk;
+extern const ml_routes ml_routes_ext_list;
 extern const ml_routes ml_routes_ext;
 extern const ml_routes ml_routes_ext_procedure;
 extern const ml_routes ml_routes_ext_task;

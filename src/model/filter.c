@@ -165,11 +165,17 @@ static ml_rc as_field(filter_make *m, const ml_column *c, ml_field *out) {
     out->of = of;
     out->of_count = f->state_count;
   }
-  if (out->type == ML_F_MULTI)
-    out->type = ML_F_SELECT;
-  else if (out->type == ML_F_EMAIL || out->type == ML_F_URL ||
-           out->type == ML_F_PHONE || out->type == ML_F_USER)
+  switch (out->type) {
+  case ML_F_MULTI: out->type = ML_F_SELECT; break;
+  case ML_F_MULTI_INTEGER: out->type = ML_F_INTEGER_ENUM; break;
+  case ML_F_MULTI_FLOAT: out->type = ML_F_FLOAT_ENUM; break;
+  case ML_F_EMAIL: case ML_F_URL: case ML_F_PHONE: case ML_F_USER:
+  case ML_F_NAME: case ML_F_STRING_ID: case ML_F_PHOTO: case ML_F_PHOTOS:
+  case ML_F_AUDIO:
     out->type = ML_F_STRING;     /* a part of one may be looked for */
+    break;
+  default: break;
+  }
   return ML_OK;
 }
 
@@ -237,10 +243,22 @@ static ml_rc set_like(filter_make *m, const ml_column *c, const ml_json *v,
 
 /* ---- tests ---- */
 
+/* May a beginning of it be looked for? */
 static bool is_text(ml_ftype t) {
   return t == ML_F_STRING || t == ML_F_TEXT || t == ML_F_SELECT ||
          t == ML_F_MULTI || t == ML_F_EMAIL || t == ML_F_URL ||
-         t == ML_F_PHONE || t == ML_F_USER || t == ML_F_DATE || t == ML_F_TIME;
+         t == ML_F_PHONE || t == ML_F_USER || t == ML_F_DATE ||
+         t == ML_F_TIME || t == ML_F_NAME || t == ML_F_STRING_ID ||
+         t == ML_F_PHOTO || t == ML_F_PHOTOS || t == ML_F_AUDIO;
+}
+
+bool ml_filter_many(ml_ftype t) {
+  return t == ML_F_MULTI || t == ML_F_MULTI_INTEGER || t == ML_F_MULTI_FLOAT ||
+         t == ML_F_PHOTOS;
+}
+
+bool ml_filter_opaque(ml_ftype t) {
+  return t == ML_F_JSON || t == ML_F_NESTED || t == ML_F_API;
 }
 
 static bool is_order(ml_fop op) {
@@ -252,13 +270,13 @@ static bool is_order(ml_fop op) {
 static ml_rc check_op(filter_make *m, const ml_column *c, ml_fop op) {
   if (op == ML_FOP_EMPTY || op == ML_FOP_NOT_EMPTY)
     return ML_OK;
-  if (c->type == ML_F_JSON)
+  if (ml_filter_opaque(c->type))
     return filter_fail(m, ML_INVALID, "'%s' holds JSON: only \"is empty\" and "
                        "\"is not empty\" can be asked of it", show(c->name).s);
   if (op == ML_FOP_LIKE && !is_text(c->type))
     return filter_fail(m, ML_INVALID, "'%s' is of type %s: \"like\" is for "
                        "texts", show(c->name).s, ml_ftype_name(c->type));
-  if (is_order(op) && (c->type == ML_F_MULTI || c->type == ML_F_BOOLEAN))
+  if (is_order(op) && (ml_filter_many(c->type) || c->type == ML_F_BOOLEAN))
     return filter_fail(m, ML_INVALID, "'%s' is of type %s, which has no order: "
                        "= != in \"not in\" and \"is empty\" can be asked of it",
                        show(c->name).s, ml_ftype_name(c->type));
@@ -323,7 +341,8 @@ ml_rc filter_order(filter_make *m, ml_str order) {
   rc = filter_column(m, order, &col);
   if (rc != ML_OK)
     return rc;
-  if (m->f->cols[col].type == ML_F_MULTI || m->f->cols[col].type == ML_F_JSON)
+  if (ml_filter_many(m->f->cols[col].type) ||
+      ml_filter_opaque(m->f->cols[col].type))
     return filter_fail(m, ML_INVALID, "'%s' is of type %s, which has no order",
                        show(order).s, ml_ftype_name(m->f->cols[col].type));
   m->f->order = (int)col;
@@ -362,5 +381,7 @@ ml_rc ml_filter_of_json(ml_arena *a, const ml_filter_conf *conf,
                         ml_err *e) {
   if (where != NULL && where->type == ML_JSTR)
     return make(a, conf, &where->s, NULL, order, out, e);
+  if (where != NULL && where->type == ML_JNULL)
+    where = NULL;
   return make(a, conf, NULL, where, order, out, e);
 }

@@ -77,6 +77,9 @@ typedef struct ml_skeys {        /* values of one column: EMPTY, or one or more 
   size_t count;
 } ml_skeys;
 
+bool ml_filter_many(ml_ftype t);               /* a list of values: no order */
+bool ml_filter_opaque(ml_ftype t);             /* JSON: only whether it is there */
+
 /* Values of the columns, in `out[count]`; texts borrowed from the facts or in
 ** the arena.  ML_CORRUPT: the data are no such object. */
 ml_rc ml_facts_get(ml_arena *a, const ml_facts *f, const ml_column *cols,

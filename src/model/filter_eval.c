@@ -91,7 +91,7 @@ static ml_rc list_values(ml_arena *a, ml_ftype type, ml_jread *r, ml_skeys *k) {
 ** of the definition): a list of one value is that value, an object is there. */
 static ml_rc member_value(ml_arena *a, const ml_column *c, ml_jread *r,
                           ml_jtok tok, ml_skeys *k) {
-  if (c->type == ML_F_JSON) {    /* only whether there is one is asked */
+  if (ml_filter_opaque(c->type)) {    /* only whether there is one is asked */
     k->one = tok == ML_JT_NULL ? ML_SKEY_NONE
                                : (ml_skey){.cls = ML_SKEY_INT, .i = 1};
     return skip_value(r, tok) ? ML_OK : ML_CORRUPT;
@@ -211,7 +211,7 @@ bool ml_filter_match(const ml_filter *f, const ml_skeys *values) {
 
 static void put_value(ml_buf *b, const ml_column *c, const ml_skey *v,
                       bool like) {
-  if (c->type == ML_F_DATETIME && v->cls == ML_SKEY_INT) {
+  if ((c->type == ML_F_DATETIME || c->type == ML_F_DATETIME_ISO) && v->cls == ML_SKEY_INT) {
     ml_buf_putc(b, '\'');
     ml_text_put_moment(b, v->i);
     ml_buf_putc(b, '\'');

@@ -217,7 +217,9 @@ static ml_rc value(parser *p, size_t col, ml_json *out) {
   } else if (is(p, "true") || is(p, "false")) {
     *out = (ml_json){.type = ML_JBOOL};
     out->b = (p->word.p[0] | 32) == 't';
-  } else if (is(p, "now") && p->m->f->cols[col].type == ML_F_DATETIME) {
+  } else if (is(p, "now") &&
+             (p->m->f->cols[col].type == ML_F_DATETIME ||
+              p->m->f->cols[col].type == ML_F_DATETIME_ISO)) {
     next(p);
     return moment(p, out);
   } else {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* Numbers share a place: 2 equals 2.0. */
 static int place(ml_skeyc c) {
   return c == ML_SKEY_REAL ? ML_SKEY_INT : (int)c;
@@ -105,6 +107,12 @@ static bool text_key(ml_arena *a, ml_ftype type, const ml_jread *r,
 
   if (type == ML_F_DECIMAL)
     return decimal_key(a, s, out);
+  if (type == ML_F_DATETIME_ISO) {         /* as texts, ".5Z" is before "Z" */
+    *out = (ml_skey){.cls = ML_SKEY_INT};
+    if (ml_text_moment(s, &out->i, NULL) != ML_OK)
+      *out = ML_SKEY_NONE;
+    return true;
+  }
   if (s.p < r->s || s.p >= r->end) {       /* decoded: lives until the next one */
     s.p = ml_arena_dup(a, s.p, s.n);
     if (s.p == NULL)

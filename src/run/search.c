@@ -54,7 +54,7 @@ static bool wanted(step *s, const ml_flow *f) {
   if (s->want == NULL)
     return false;
   for (int i = 0; i < f->field_count; i++)
-    if (f->fields[i].search && f->fields[i].type != ML_F_JSON)
+    if (f->fields[i].search && !ml_filter_opaque(f->fields[i].type))
       s->want[s->want_count++] =
           (ml_search_field){.field = arena_str(&s->arena, f->fields[i].id,
                                                &starved),

@@ -146,7 +146,7 @@ static bool set_values(search *q, const ml_fnode *n, term *t) {
 /* A range beside one of the same field: both at once (a field of many choices
 ** may satisfy each with another choice). */
 static bool merged(search *q, const term *t) {
-  if (t->values != NULL || q->f->cols[t->col].type == ML_F_MULTI)
+  if (t->values != NULL || ml_filter_many(q->f->cols[t->col].type))
     return false;
   for (size_t i = 0; i < q->term_count; i++)
     if (q->terms[i].col == t->col && q->terms[i].values == NULL) {
