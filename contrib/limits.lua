@@ -51,6 +51,11 @@ local rows = {
     { N, "src/api/api_auth.c", "FAILURES_MAX = (%d+)" }, { MS, "src/api/api_auth.c", "DELAY_MS = (%d+)" } },
   { "outgoing calls: all; to one host; answer after decoding",
     { N, "src/net/client.c", "OPEN_MAX (%d+)" }, { N, "src/net/client.c", "PER_HOST (%d+)" }, { B, "src/net/client_call.c", "BODY_MAX %(([%du <]+)%)" } },
+  { "outgoing calls that wait for one host", { N, "src/net/client.c", "HOST_WAITING (%d+)" } },
+  { "a host rests after failures in a row; first rest; longest",
+    { N, "src/net/client_health.h", "ML_HOST_REST_AFTER = (%d+)" }, { MS, "src/net/client_health.h", "ML_HOST_REST_MS = (%d+)" }, { MS, "src/net/client_health.h", "ML_HOST_REST_MS_MAX = (%d+)" } },
+  { "processes at work at which what is due waits for room; at most for",
+    { N, "src/run/due.c", "ADMIT_MAX = (%d+)" }, { MS, "src/run/due.c", "ADMIT_MS = (%d+)" } },
   { "outgoing: connect; whole call; redirects followed",
     { MS, "src/net/client_call.c", "CONNECT_MS (%d+)" }, { MS, "src/net/client_call.c", "TIMEOUT_MS (%d+)" }, { N, "src/net/client_call.c", "CURLOPT_FOLLOWLOCATION, (%d+)L" } },
 }

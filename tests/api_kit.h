@@ -534,7 +534,7 @@ static int kit_up(void **state) {
   ml_rand_seed(&kit.rand, 7);
   kit.trigger = ML_STR("{\"state\":{},\"transactions\":[]}");
   kit.script = (ml_script){kit_script_ask, kit_script_bundle};
-  kit.http = (ml_http){kit_http_send, kit_http_cancel};
+  kit.http = (ml_http){.send = kit_http_send, .cancel = kit_http_cancel};
   snprintf(kit.folder, sizeof kit.folder, "/tmp/ml_api_XXXXXX");
   assert_non_null(mkdtemp(kit.folder));
   assert_int_equal(mkdir(at("%s/flows", kit.folder), 0700), 0);

@@ -215,7 +215,7 @@ static inline void kit_begin(void) {
     fail_msg("memory is short");
   if (ml_store_open(&store, &kit.store, &e) != ML_OK)
     fail_msg("the store does not open: %s", e.text);
-  kit.http = (ml_http){kit_send, kit_cancel};
+  kit.http = (ml_http){.send = kit_send, .cancel = kit_cancel};
   conf.loop = kit.loop;
   conf.store = kit.store;
   conf.script = kit.script;

@@ -61,7 +61,7 @@ typedef struct visit {
   int requests;
 } visit;
 
-#define VISITS 16
+#define VISITS 64
 
 struct peer {
   ml_loop *loop;
@@ -910,6 +910,113 @@ static void test_waiting_too_long(void **state) {
   fix_close(&f);
 }
 
+static uint64_t stat(const fix *f, char which) {
+  ml_http_stats s;
+
+  f->http->stats(f->http, &s);
+  return which == 'r' ? s.resting : which == 'w' ? s.waiting
+         : which == 'n' ? s.rests : which == 'b' ? s.bad : s.good;
+}
+
+static int sum_of(const got *g, int n) {
+  int sum = 0;
+
+  for (int i = 0; i < n; i++)
+    sum += g[i].times;
+  return sum;
+}
+
+static void turn_until_sum(fix *f, const got *g, int n, int want) {
+  for (int i = 0; i < 400 && sum_of(g, n) < want; i++)
+    ml_loop_turn(f->loop, 20);
+  assert_int_equal(sum_of(g, n), want);
+}
+
+/* A host that drops every call rests, is probed with one, and comes back call
+** by call; another one is not touched. */
+static void test_a_failing_host_rests(void **state) {
+  static const char says[] = OK200 "Content-Length: 0\r\n\r\n";
+  fix f;
+  peer p, other;
+  plan n;
+  got g[40] = {{0}}, o = {0};
+
+  (void)state;
+  fix_open(&f, true, 0, 4);
+  peer_open(&p, f.loop, CLOSE, "", 0);
+  peer_open(&other, f.loop, KEEP, says, sizeof says - 1);
+  for (int i = 0; i < 30; i++)
+    send_call(&f, plan_for(&n, &p, "POST", "/"), &g[i], NULL);
+  turn_until_sum(&f, g, 30, 13);              /* 10, and those that had left */
+  settle(&f);
+  assert_int_equal(sum_of(g, 30), 13);
+  assert_int_equal(stat(&f, 'r'), 1);
+  assert_int_equal(stat(&f, 'n'), 1);
+  assert_int_equal(stat(&f, 'w'), 17);
+  assert_int_equal(stat(&f, 'b'), 13);
+  for (int i = 0; i < 13; i++)
+    assert_int_equal(g[i].end, ML_HTTP_LOST);
+  send_call(&f, plan_for(&n, &other, "GET", "/"), &o, NULL);
+  turn_until(&f, &o.times, 1);
+  assert_int_equal(o.status, 200);
+  ml_clock_fake_pass(&f.clock, 999);
+  settle(&f);
+  assert_int_equal(p.requests, 13);
+  ml_clock_fake_pass(&f.clock, 1);            /* the probe; it fails */
+  turn_until_sum(&f, g, 30, 14);
+  settle(&f);
+  assert_int_equal(p.requests, 14);
+  ml_clock_fake_pass(&f.clock, 1999);         /* twice as long */
+  settle(&f);
+  assert_int_equal(p.requests, 14);
+  p.how = HANG;
+  p.says = says;
+  p.says_n = sizeof says - 1;
+  ml_clock_fake_pass(&f.clock, 1);
+  turn_until(&f, &p.requests, 15);
+  settle(&f);
+  assert_int_equal(p.requests, 15);           /* alone */
+  p.how = KEEP;
+  visit_answer(&p.visits[14]);
+  turn_until_sum(&f, g, 30, 30);
+  assert_int_equal(g[29].status, 200);
+  assert_int_equal(stat(&f, 'r'), 0);
+  peer_close(&p);
+  peer_close(&other);
+  fix_close(&f);
+}
+
+/* Calls to a host that rests wait as long as their own time, and say why. */
+static void test_waiting_for_a_host_that_rests(void **state) {
+  fix f;
+  peer p;
+  plan n;
+  got g[20] = {{0}}, o = {0};
+  ml_http_call *call;
+  uint64_t id;
+
+  (void)state;
+  fix_open(&f, true, 0, 2);
+  peer_open(&p, f.loop, CLOSE, "", 0);
+  for (int i = 0; i < 10; i++)
+    send_call(&f, plan_for(&n, &p, "GET", "/"), &g[i], NULL);
+  turn_until_sum(&f, g, 10, 10);
+  assert_int_equal(stat(&f, 'r'), 1);         /* remembered without calls */
+  call = plan_for(&n, &p, "GET", "/");
+  call->timeout_ms = 500;
+  send_call(&f, call, &o, NULL);
+  send_call(&f, plan_for(&n, &p, "GET", "/"), &g[10], &id);
+  settle(&f);
+  f.http->cancel(f.http, id);
+  ml_clock_fake_pass(&f.clock, 500);
+  turn_until(&f, &o.times, 1);
+  assert_int_equal(o.end, ML_HTTP_NOT_SENT);
+  assert_non_null(strstr(o.why, "rests"));
+  assert_int_equal(p.requests, 10);
+  peer_close(&p);
+  fix_close(&f);
+}
+
 static void test_cancel(void **state) {
   static const char says[] = OK200 "Content-Length: 0\r\n\r\n";
   fix f;
@@ -1340,6 +1447,8 @@ int main(void) {
     cmocka_unit_test(test_queue_per_host),
     cmocka_unit_test(test_queue_in_all),
     cmocka_unit_test(test_waiting_too_long),
+    cmocka_unit_test(test_a_failing_host_rests),
+    cmocka_unit_test(test_waiting_for_a_host_that_rests),
     cmocka_unit_test(test_cancel),
     cmocka_unit_test(test_free_ends_without_call_back),
     cmocka_unit_test(test_a_call_back_may_send_and_cancel),

@@ -8,7 +8,7 @@
 
 static const char flow[] =
   "local ml = require 'moonlane'\n"
-  "return ml.workflow { 'asks', fields = { { 'a', 'text' } },\n"
+  "return ml.workflow { 'asks', fields = { { 'a', 'string' } },\n"
   "  phases = { { 'one', ml.receive { 'wait', signal = 'go' } } } }\n";
 
 static ml_input *signed_start(const char *id, int64_t for_ms, kit_came *c) {

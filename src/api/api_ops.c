@@ -78,6 +78,19 @@ static void put_run_metrics(ml_buf *b, const ml_run_stats *s) {
      (int64_t)s->loaded},
     {"in_memory", "gauge", "Processes in memory.", (int64_t)s->in_memory},
     {"queued", "gauge", "Inputs that wait.", (int64_t)s->queued},
+    {"due_waits_total", "counter", "Passes over what is due that waited for "
+     "room.", (int64_t)s->admit_waits},
+    {"calls_open", "gauge", "Outgoing calls under way.",
+     (int64_t)s->http.open},
+    {"calls_waiting", "gauge", "Outgoing calls that wait for their host.",
+     (int64_t)s->http.waiting},
+    {"calls_good_total", "counter", "Outgoing calls that were answered.",
+     (int64_t)s->http.good},
+    {"calls_bad_total", "counter", "Outgoing calls without an answer, or with "
+     "429, 502, 503, 504.", (int64_t)s->http.bad},
+    {"hosts_resting", "gauge", "Hosts that rest after many failures in a row.",
+     (int64_t)s->http.resting},
+    {"host_rests_total", "counter", "Rests of hosts.", (int64_t)s->http.rests},
     {"oldest_wait_milliseconds", "gauge", "Age of the oldest that waits.",
      s->oldest_wait_ms}};
 

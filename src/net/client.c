@@ -19,15 +19,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/client_call.h"
 #include "net/client_check.h"
+#include "net/client_health.h"
 #include "net/http_char.h"
 
 #define OPEN_MAX 128u
 #define PER_HOST 16u
 #define EASY_POOL 32u
 #define HOST_BUCKETS 64u
+#define HOST_WAITING 10000u   /* calls that wait for one host */
+#define HOSTS_KNOWN 256u      /* without calls, remembered for how they fared */
 
 typedef struct ml_client client;
 typedef struct ml_client_call call;
@@ -36,7 +40,9 @@ typedef struct ml_client_call call;
 typedef struct ml_client_host {
   struct ml_client_host *next;   /* in its bucket */
   uint32_t bucket;
-  uint32_t running;
+  uint32_t running, waiting;
+  bool idle;                     /* without calls, remembered */
+  ml_health health;
   call *first, *last;            /* that wait */
   char key[];
 } host;
@@ -71,6 +77,9 @@ struct ml_client {
   uint32_t slot_count, slot_cap, slot_free;
   CURL *pool[EASY_POOL];
   uint32_t pool_count;
+  ml_loop_timer *rested;         /* a host with waiting calls may be probed */
+  uint32_t idle_hosts;           /* without calls, remembered */
+  ml_http_stats stats;
 };
 
 static void pump(void *arg);
@@ -136,8 +145,11 @@ static host *host_get(client *c, ml_str key) {
     h = (h ^ (uint8_t)key.p[i]) * 16777619u;
   b = h % HOST_BUCKETS;
   for (o = c->hosts[b]; o != NULL; o = o->next) {
-    if (ml_str_is(key, o->key))
+    if (ml_str_is(key, o->key)) {
+      c->idle_hosts -= o->idle;
+      o->idle = false;
       return o;
+    }
   }
   o = ml_mem_zero(sizeof *o + key.n + 1);
   if (o == NULL)
@@ -149,16 +161,44 @@ static host *host_get(client *c, ml_str key) {
   return o;
 }
 
-/* Forget a host without calls. */
-static void host_put(client *c, host *o) {
+static void host_free(client *c, host *o) {
   host **at = &c->hosts[o->bucket];
 
-  if (o->running > 0 || o->first != NULL)
-    return;
   while (*at != o)
     at = &(*at)->next;
   *at = o->next;
   ml_mem_free(o);
+}
+
+/* The host without calls whose trouble is longest ago. */
+static host *host_stalest(const client *c) {
+  host *found = NULL;
+
+  for (uint32_t b = 0; b < HOST_BUCKETS; b++)
+    for (host *o = c->hosts[b]; o != NULL; o = o->next)
+      if (o->running == 0 && o->first == NULL
+          && (found == NULL || o->health.until_ms < found->health.until_ms))
+        found = o;
+  return found;
+}
+
+/* It may be without calls now: forget it, unless it fared badly.  Of those so
+** many are remembered. */
+static void host_put(client *c, host *o) {
+  if (o->running > 0 || o->first != NULL || o->idle)
+    return;
+  if (!ml_health_known(&o->health)) {
+    host_free(c, o);
+    return;
+  }
+  o->idle = true;
+  c->idle_hosts++;
+  if (c->idle_hosts > HOSTS_KNOWN && (o = host_stalest(c)) != NULL) {
+    c->idle_hosts--;
+    if (o->health.resting)
+      c->stats.resting--;
+    host_free(c, o);
+  }
 }
 
 static void list_add(call **first, call **last, call *k) {
@@ -186,13 +226,15 @@ static void list_remove(call **first, call **last, call *k) {
 static call *next_call(const client *c) {
   call *best = NULL;
   const host *o;
+  int64_t now = mono(c);
   uint32_t b;
 
   if (c->waiting == 0 || c->running >= c->max_open)
     return NULL;
   for (b = 0; b < HOST_BUCKETS; b++) {
     for (o = c->hosts[b]; o != NULL; o = o->next) {
-      if (o->first != NULL && o->running < c->per_host &&
+      if (o->first != NULL &&
+          ml_health_room(&o->health, o->running, c->per_host, now) &&
           (best == NULL || o->first->seq < best->seq))
         best = o->first;
     }
@@ -225,6 +267,7 @@ static void detach(call *k) {
     break;
   case ML_CLIENT_WAITING:
     list_remove(&k->host->first, &k->host->last, k);
+    k->host->waiting--;
     c->waiting--;
     break;
   case ML_CLIENT_RUNNING:
@@ -238,6 +281,32 @@ static void detach(call *k) {
   if (k->host != NULL)
     host_put(c, k->host);
   k->host = NULL;
+}
+
+/* What a call that had left says about its host. */
+static void note_health(const call *k, ml_http_end how, int status) {
+  client *c = k->client;
+  bool good = ml_health_good(how, status);
+
+  if (k->phase != ML_CLIENT_RUNNING || how == ML_HTTP_REFUSED)
+    return;
+  if (good)
+    c->stats.good++;
+  else
+    c->stats.bad++;
+  switch (ml_health_ended(&k->host->health, good, c->per_host, mono(c))) {
+    case ML_TURN_RESTS:
+      c->stats.rests++;
+      c->stats.resting++;
+      ml_log(ML_WARN, "host-rests", "host", k->host->key, NULL);
+      break;
+    case ML_TURN_BACK:
+      c->stats.resting--;
+      ml_log(ML_INFO, "host-back", "host", k->host->key, NULL);
+      break;
+    case ML_TURN_NONE:
+      break;
+  }
 }
 
 /* Let pump() run at the end of this turn. */
@@ -258,6 +327,7 @@ static void end(call *k, ml_http_end how, const char *why) {
       a = (ml_http_answer){.end = ML_HTTP_LOST, .body = ML_STR(""),
                            .why = "out of memory"};
   }
+  note_health(k, a.end, a.status);
   detach(k);
   k->fn(k->arg, &a);
   ml_client_call_free(k);
@@ -326,6 +396,9 @@ static void on_call_timer(void *arg) {
   } else if (now >= k->due_ms) {
     snprintf(why, sizeof why, k->phase == ML_CLIENT_RUNNING
                  ? "no connection within %lld ms"
+                 : k->host->health.resting
+                 ? "its host rests after many failures, and no place in the "
+                   "queue within %lld ms"
                  : "no place in the queue within %lld ms",
              (long long)k->ask.timeout_ms);
     end(k, ML_HTTP_NOT_SENT, why);
@@ -351,12 +424,28 @@ static void start(call *k) {
     return;
   }
   list_remove(&k->host->first, &k->host->last, k);
+  k->host->waiting--;
   c->waiting--;
   k->phase = ML_CLIENT_RUNNING;
   c->running++;
   k->host->running++;
   k->connect_due_ms = now + k->ask.connect_ms;
   call_arm(k, now);
+}
+
+/* The next end of a rest that somebody waits for. */
+static void wait_for_rests(client *c) {
+  int64_t now = mono(c), next = 0;
+
+  for (uint32_t b = 0; b < HOST_BUCKETS && c->waiting > 0; b++)
+    for (const host *o = c->hosts[b]; o != NULL; o = o->next)
+      if (o->first != NULL && o->health.resting && o->health.until_ms > now
+          && (next == 0 || o->health.until_ms < next))
+        next = o->health.until_ms;
+  if (next > 0)
+    ml_loop_timer_set(c->rested, next - now);
+  else
+    ml_loop_timer_stop(c->rested);
 }
 
 static void pump(void *arg) {
@@ -367,6 +456,8 @@ static void pump(void *arg) {
     end(k, ML_HTTP_REFUSED, k->refused.text);
   while ((k = next_call(c)) != NULL)
     start(k);
+  if (c->stats.resting > 0)
+    wait_for_rests(c);
 }
 
 /* ---- libcurl and the loop ---- */
@@ -480,12 +571,15 @@ static ml_rc enqueue(client *c, call *k, ml_buf *url, ml_buf *key) {
   k->host = host_get(c, (ml_str){key->p, key->len});
   if (k->host == NULL)
     return ML_NOMEM;
+  if (k->host->waiting >= HOST_WAITING)
+    return ML_AGAIN;
   if (slot_take(c, k) != ML_OK) {
     host_put(c, k->host);
     return ML_NOMEM;
   }
   k->phase = ML_CLIENT_WAITING;
   list_add(&k->host->first, &k->host->last, k);
+  k->host->waiting++;
   c->waiting++;
   call_arm(k, mono(c));
   return ML_OK;
@@ -519,7 +613,8 @@ static ml_rc client_send(ml_http *h, const ml_http_call *ask, ml_http_fn *fn,
   ml_buf_free(&key);
   if (rc != ML_OK) {
     ml_client_call_free(k);
-    return ml_err_set(e, rc, "", "out of memory");
+    return ml_err_set(e, rc, "", rc == ML_AGAIN
+                      ? "too many calls wait for this host" : "out of memory");
   }
   if (id != NULL)
     *id = k->id;
@@ -536,6 +631,14 @@ static void client_cancel(ml_http *h, uint64_t id) {
   ml_client_call_free(k);
   if (c->waiting > 0 && pump_later(c) != ML_OK)
     ml_loop_timer_set(c->timer, 0);
+}
+
+static void client_stats(ml_http *h, ml_http_stats *out) {
+  const client *c = (const client *)h;
+
+  *out = c->stats;
+  out->open = c->running;
+  out->waiting = c->waiting;
 }
 
 /* ---- the client ---- */
@@ -564,13 +667,14 @@ ml_rc ml_client_new(ml_loop *l, uint32_t max_open, uint32_t per_host,
     curl_global_cleanup();
     return ML_NOMEM;
   }
-  c->http = (ml_http){client_send, client_cancel};
+  c->http = (ml_http){client_send, client_cancel, client_stats};
   c->loop = l;
   c->max_open = max_open != 0 ? max_open : OPEN_MAX;
   c->per_host = per_host != 0 ? per_host : PER_HOST;
   c->multi = curl_multi_init();
   c->timer = ml_loop_timer_new(l, on_curl_timer, c);
-  if (c->multi == NULL || c->timer == NULL || !set_multi(c)) {
+  c->rested = ml_loop_timer_new(l, pump, c);
+  if (c->multi == NULL || c->timer == NULL || c->rested == NULL || !set_multi(c)) {
     ml_client_free(&c->http);
     return ML_NOMEM;
   }
@@ -599,7 +703,11 @@ void ml_client_free(ml_http *h) {
     curl_multi_cleanup(c->multi);
   while (c->socks != NULL)
     sock_free(c->socks);
+  for (i = 0; i < HOST_BUCKETS; i++)
+    while (c->hosts[i] != NULL)
+      host_free(c, c->hosts[i]);
   ml_loop_timer_free(c->timer);
+  ml_loop_timer_free(c->rested);
   ml_mem_free(c->slots);
   ml_mem_free(c);
   curl_global_cleanup();

@@ -59,18 +59,28 @@ typedef struct ml_http_answer {
 
 typedef void ml_http_fn(void *arg, const ml_http_answer *answer);
 
+typedef struct ml_http_stats {
+  uint64_t open, waiting;        /* calls now */
+  uint64_t resting;              /* hosts now: see client_health.h */
+  uint64_t rests;                /* begun so far */
+  uint64_t good, bad;            /* calls that ended, by client_health.h */
+} ml_http_stats;
+
 /* The interface.  send: fn is called exactly once, later, never inside send;
 ** on any rc but ML_OK it is not called.  *id (may be NULL) cancels. */
 typedef struct ml_http {
   ml_rc (*send)(struct ml_http *h, const ml_http_call *call, ml_http_fn *fn,
                 void *arg, uint64_t *id, ml_err *e);
   void (*cancel)(struct ml_http *h, uint64_t id);   /* fn is not called then */
+  void (*stats)(struct ml_http *h, ml_http_stats *out);   /* or NULL */
 } ml_http;
 
 ml_str ml_http_header_of(const ml_http_answer *a, const char *name);
 
 /* The real one.  max_open: calls under way at once (more wait in order),
-** per_host: to one host and port.  0: 128 and 16. */
+** per_host: to one host and port.  0: 128 and 16.  A host that fails again and
+** again rests (client_health.h); calls to it wait as long as their own time
+** allows, those to other hosts go past them. */
 ml_rc ml_client_new(ml_loop *l, uint32_t max_open, uint32_t per_host,
                     ml_http **out);
 void ml_client_free(ml_http *h);   /* calls under way end without call-back */

@@ -5,10 +5,15 @@
 ** them.  A pass reads what is due in order and wakes those processes; the
 ** first pass after a start counts every lease as ended.  The clock is looked at
 ** at least every few seconds, for it may jump.
+**
+** After downtime much may be due at once.  A pass that finds ADMIT_MAX processes
+** at work here waits until some are through, and at most ADMIT_MS: so it goes
+** on, and what is due elsewhere is not held up by those that wait for a peer.
 */
 #include "base/plant.h"
 #include "run/inside.h"
 
+enum { ADMIT_MAX = 2000, ADMIT_MS = 100 };
 enum { PASS_MAX = 500, LOOK_MS_MAX = 3000, LOOK_MS_MIN = 2 };
 
 typedef struct pass {
@@ -86,6 +91,44 @@ static void wake(ml_run *r, int64_t n) {
 
 static void start_pass(ml_run *r, ml_due_item after, bool in_flight);
 
+/* The next page: now, or when there is room. */
+static void go_on(ml_run *r, const pass *p) {
+  r->paused_at = p->items[p->count - 1];
+  r->paused_flight = p->in_flight;
+  if (r->proc_count < ADMIT_MAX) {
+    start_pass(r, r->paused_at, r->paused_flight);
+    return;
+  }
+  r->stats.admit_waits++;
+  r->paused_ms = now_wall(r) + ADMIT_MS;
+  arm(r);
+}
+
+/* A pass that waits goes on?  true: there is one that waits, or waited. */
+static bool resume(ml_run *r) {
+  int64_t now = now_wall(r);
+
+  if (r->paused_ms == 0)
+    return false;
+  if (r->proc_count < ADMIT_MAX || now >= r->paused_ms
+      || r->paused_ms - now > ADMIT_MS) {      /* the clock went back */
+    r->paused_ms = 0;
+    start_pass(r, r->paused_at, r->paused_flight);
+  } else {
+    arm(r);
+  }
+  return true;
+}
+
+static void look_again(void *arg) {
+  due_look(arg);
+}
+
+void due_room(ml_run *r) {
+  if (r->paused_ms != 0 && r->proc_count < ADMIT_MAX && !r->stopped)
+    ml_loop_later(r->conf.loop, look_again, r);   /* or the timer comes */
+}
+
 static void done(void *arg) {
   pass *p = arg;
   ml_run *r = p->r;
@@ -100,7 +143,7 @@ static void done(void *arg) {
     for (size_t i = 0; i < p->count; i++)
       wake(r, p->items[i].n);
     if (p->count == PASS_MAX) {
-      start_pass(r, p->items[p->count - 1], p->in_flight);
+      go_on(r, p);
       ml_mem_free(p);
       return;
     }
@@ -147,7 +190,7 @@ void due_look(ml_run *r) {
   }
   triggers_due(r, now);
   outbox_due(r, now);
-  if (r->scanning)
+  if (r->scanning || resume(r))
     return;
   if (r->first_scan || (r->next_due_ms > 0 && r->next_due_ms <= now) ||
       now < r->looked_ms || now - r->looked_ms > 60000) {

@@ -243,6 +243,9 @@ struct ml_run {
                                     what it reads may be older; 0 none */
   int64_t looked_ms;             /* wall clock of the last pass */
   int64_t pause_ms;              /* after a failed batch: no pass before */
+  ml_due_item paused_at;         /* where a pass waits for room, ... */
+  int64_t paused_ms;             /* ... until then at most; 0: none does */
+  bool paused_flight;
   ml_run_stats stats;
   struct {                       /* bulk.c */
     ml_run_entry_fn *read;
@@ -398,6 +401,7 @@ void due_arm(ml_run *r);
 void due_begin(ml_run *r);
 void due_at(ml_run *r, int64_t ms);          /* something becomes due then */
 void due_look(ml_run *r);
+void due_room(ml_run *r);                    /* a process has left the table */
 
 /* bundle.c, folder.c */
 bundle *bundle_no(const ml_run *r, uint32_t no);

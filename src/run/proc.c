@@ -110,6 +110,7 @@ void proc_unlink(ml_run *r, proc *pr) {
     at = &(*at)->chain;
   *at = pr->chain;
   r->proc_count--;
+  due_room(r);
 }
 
 /* A gone one leaves the table at once; its memory at the end of a turn in

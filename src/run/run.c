@@ -245,7 +245,7 @@ void ml_run_begin(ml_run *r, ml_run_done_fn *done, void *arg) {
 bool ml_run_idle(const ml_run *r) {
   return r->busy == 0 && r->proc_count == 0 && r->flights == 0 &&
          r->dirty == NULL && r->writing == NULL && r->grave == NULL &&
-         !r->scanning && ml_store_pending(r->conf.store) == 0;
+         !r->scanning && r->paused_ms == 0 && ml_store_pending(r->conf.store) == 0;
 }
 
 int64_t ml_run_next_due(const ml_run *r) {
@@ -255,6 +255,8 @@ int64_t ml_run_next_due(const ml_run *r) {
     due = r->next_due_ms;
   if (r->outbox.due_ms > 0 && (due == 0 || r->outbox.due_ms < due))
     due = r->outbox.due_ms;
+  if (r->paused_ms > 0 && (due == 0 || r->paused_ms < due))
+    due = r->paused_ms;
   return due;
 }
 
@@ -266,6 +268,8 @@ void ml_run_stats_get(const ml_run *r, ml_run_stats *out) {
   *out = r->stats;
   out->in_memory = r->proc_count;
   out->queued = r->proc_count;
+  if (r->conf.http != NULL && r->conf.http->stats != NULL)
+    r->conf.http->stats(r->conf.http, &out->http);
 }
 
 /* ---- leaving ---- */

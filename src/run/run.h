@@ -295,7 +295,8 @@ void ml_run_eval(ml_run *r, ml_str source, ml_str globals, ml_run_hook_fn *fn,
 
 typedef struct ml_run_stats {
   uint64_t inputs, starts, completed, slices, calls, batches, refused,
-      incidents, loaded, in_memory, queued;
+      incidents, loaded, in_memory, queued, admit_waits;
+  ml_http_stats http;            /* zeros when the client keeps none */
   int64_t oldest_wait_ms;
 } ml_run_stats;
 void ml_run_stats_get(const ml_run *r, ml_run_stats *out);
