@@ -19,6 +19,8 @@ local rows = {
   { "time of a slice before its worker is killed: rule; else",
     { MS, "src/script/host.c", "ML_ASK_RULE %? (%d+) : %d+" }, { MS, "src/script/host.c", "ML_ASK_RULE %? %d+ : (%d+)" } },
   { "deaths of workers on one slice", { N, "src/script/host_inside.h", "DEATHS_MAX = (%d+)" } },
+  { "processes of a bundle with such deaths before its quarantine; within",
+    { N, "src/run/inside.h", "QUARANTINE_PROCESSES = (%d+)" }, { MS, "src/run/inside.h", "QUARANTINE_MS = (%d+)" } },
   { "memory of a script; one block of it", { B, box, "l%.memory : ([%d%* MIB]+)" }, { B, box, "l%.block : ([%d%* MIB]+)" } },
   { "coroutines that have not ended", { N, box, "l%.coroutines : (%d+)" } },
   { "one source file; files of a bundle",

@@ -38,6 +38,7 @@ static void readyz(ml_call *c) {
   if (near)
     ml_jw_end(&c->w);
   ml_jw_kint(&c->w, "faults", n);
+  ml_jw_kint(&c->w, "quarantined", (int64_t)ml_run_quarantine_count(c->run));
   ml_jw_end(&c->w);
   ml_call_send(c, ready ? 200 : 503);
 }
@@ -130,6 +131,8 @@ static void send_metrics(ml_call *c) {
   put_metric(&c->out, "tasks_open", "gauge", "Open tasks.", n->tasks);
   put_metric(&c->out, "incidents_open", "gauge", "Processes at a halt.",
              n->incidents);
+  put_metric(&c->out, "bundles_quarantined", "gauge", "Bundles whose scripts are "
+             "not run.", (int64_t)ml_run_quarantine_count(c->run));
   put_metric(&c->out, "connections", "gauge", "Open connections.",
              (int64_t)ml_server_connections(ml_api_server(c->api)));
   put_metric(&c->out, "ready", "gauge", "Ready to serve.",
@@ -407,7 +410,8 @@ static const ml_route rows[] = {
 
 static const char shapes[] =
   "Live { live:bool }"
-  "Ready { ready:bool, faults:int, broken?:[str] \"folders refused at the last"
+  "Ready { ready:bool, faults:int, quarantined:int \"bundles whose scripts are"
+  " not run\", broken?:[str] \"folders refused at the last"
   " load\" }"
   "Incident { process:str, activity:str?, label:str?, workflow:str,"
   " subject:str?, status:str, message:str?, at:str?, since:int?,"

@@ -79,6 +79,7 @@ void ml_process_put_seen(ml_call *c, const ml_seen *s) {
   ml_rc rc;
 
   v.version = ml_run_bundle_version(c->run, s->row.bundle);
+  v.held = ml_run_quarantined(c->run, s->row.bundle) != 0;
   if (memcmp(s->parent, none, sizeof none) != 0) {
     ml_id_text(parent, s->parent, 0);
     v.parent = ml_str_of(parent);
@@ -263,6 +264,7 @@ static void put_now(ml_call *c, const ml_process *p, const ml_flow *f) {
 
   ml_buf_room(&c->out, PROCESS_BYTES);
   v.version = ml_run_bundle_version(c->run, p->bundle);
+  v.held = ml_run_quarantined(c->run, p->bundle) != 0;
   ml_api_put_process(&c->w, p, f, &v);
   c->etag = (int64_t)p->seq;
 }

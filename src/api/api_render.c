@@ -552,7 +552,11 @@ void ml_api_put_process(ml_jw *w, const ml_process *p, const ml_flow *f,
   put_phases(w, p, f);
   put_activities(w, p, f, v);
   put_tasks(w, p, f, v->now_ms);
-  ml_api_put_text(w, "message", p->message);
+  ml_api_put_text(w, "message", v->held && p->status == ML_OPEN
+                                && p->run < ML_RUN_FAILURE
+                                ? ML_STR("held: its bundle is in quarantine "
+                                         "(moonlane lift WORKFLOW)")
+                                : p->message);
   put_columns(w, &r);
   put_parent(w, v->parent, p->parent_act);
   put_tail(w, &r, &p->object);

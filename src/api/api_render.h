@@ -28,6 +28,7 @@ typedef struct ml_api_view {
   int64_t now_ms;
   ml_str version;                /* of its bundle; none: not known */
   ml_str parent;                 /* parent's id; none: by p->parent_act */
+  bool held;                     /* its bundle is in quarantine */
   bool sealed;                   /* show sealed values */
   bool all;                      /* past activities, and those to come as New */
   const ml_api_past *past;

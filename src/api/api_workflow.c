@@ -38,6 +38,8 @@ static void put_summary(ml_call *c, const ml_workflow *wf) {
   ml_api_put_label(&c->w, "title", wf->flow->title);
   put_version(c, wf);
   ml_jw_kbool(&c->w, "in_force", wf->bundle != 0);
+  ml_jw_kbool(&c->w, "quarantined",
+              ml_run_quarantined(c->run, wf->bundle) != 0);
   put_lanes(&c->w, wf->flow);
   ml_jw_kint(&c->w, "fields", wf->flow->field_count);
   put_starts(&c->w, wf->flow);
@@ -328,6 +330,28 @@ static void polled(void *arg, ml_rc rc, const ml_err *e, ml_str answer) {
   ml_call_send(c, 200);
 }
 
+static void lift_done(void *arg, ml_rc rc, const ml_err *e, size_t lifted) {
+  ml_call *c = arg;
+
+  if (rc != ML_OK) {
+    ml_call_refuse(c, rc, e);
+    return;
+  }
+  ml_jw_obj(&c->w);
+  ml_jw_kint(&c->w, "lifted", (int64_t)lifted);
+  ml_jw_end(&c->w);
+  ml_call_send(c, 200);
+}
+
+static void lift(ml_call *c) {
+  if (ml_run_workflow(c->run, c->part[0]) == NULL) {
+    ml_call_problem(c, 404, NULL, NULL, NULL, "there is no workflow '%.100s'",
+                    c->part[0].p);
+    return;
+  }
+  ml_run_lift(c->run, c->part[0], lift_done, c);
+}
+
 static void poll_now(ml_call *c) {
   const ml_workflow *wf = ml_run_workflow(c->run, c->part[0]);
 
@@ -352,10 +376,14 @@ static const ml_route rows[] = {
    "200 Definition", "getWorkflow", "A workflow as it is defined now"},
   {"POST", "/v1/workflows/{name}/triggers/{trigger}/poll", ML_SCOPE_OPERATE,
    ML_ROUTE_REPEAT, poll_now, NULL, NULL, "200 Started", "pollNow",
-   "Run a poll now; an occurrence seen before starts nothing"}};
+   "Run a poll now; an occurrence seen before starts nothing"},
+  {"POST", "/v1/workflows/{name}/lift", ML_SCOPE_OPERATE, ML_ROUTE_REPEAT, lift,
+   NULL, NULL, "200 Lifted", "liftQuarantine",
+   "Let scripts run again that had killed too many workers"}};
 
 static const char shapes[] =
   "Workflow { name:str, title:label, version:str?, in_force:bool,"
+  " quarantined:bool \"its scripts are not run\","
   " lanes:[LaneName], fields:int \"how many\", start:[str] }"
   "LaneName { id:str, title:label }"
   "Definition { name:str, title:label, version:str?, in_force:bool,"
@@ -364,6 +392,7 @@ static const char shapes[] =
   "Field { id:str, short:str, type:str, no:int?, required:bool, sealed:bool,"
   " search:bool, label:label, of:[Choice], initial:any }"
   "SettingName { id:str, type:str, required:bool, set:bool }"
+  "Lifted { lifted:int \"bundles that were in quarantine\" }"
   "Trigger { kind:str, name:str?, path:str? \"of a webhook\", fields:[str] }"
   "Phase { name:str, when:bool \"a function says whether it is entered\","
   " max:int?, entries:[PhaseEntry], next:[Next] }"

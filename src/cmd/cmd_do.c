@@ -286,6 +286,26 @@ int ml_cmd_poll(ml_talk *q) {
   return ml_out_send(&b);
 }
 
+int ml_cmd_lift(ml_talk *q) {
+  ml_json *answer;
+  ml_buf b = {0};
+  int64_t n;
+  int code;
+
+  ml_path(&q->path, "/v1/workflows/{}/lift", ml_args_word(q->args, 0));
+  code = ml_talk_send(q, "POST", &answer);
+  if (code != ML_EXIT_FINE)
+    return code;
+  if (q->form != ML_FORM_TABLE)
+    return ml_out_json(answer, q->form);
+  n = ml_json_int(answer, "lifted", 0);
+  if (n == 0)
+    ml_buf_puts(&b, "nothing of it was in quarantine\n");
+  else
+    ml_buf_printf(&b, "lifted; %lld bundle%s\n", (long long)n, n > 1 ? "s" : "");
+  return ml_out_send(&b);
+}
+
 int ml_cmd_reload(ml_talk *q) {
   const ml_json *broken;
   ml_json *answer;

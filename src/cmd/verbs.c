@@ -143,6 +143,12 @@ static const ml_verb verbs[] = {
    "moonlane poll order-delivery changed\n"
    "moonlane poll order-delivery changed -o json", none, 2, 2, NULL,
    ml_cmd_poll},
+  {"lift", "WORKFLOW", "let scripts run that are in quarantine",
+   "A bundle is in quarantine when more than ten of its processes killed their "
+   "workers three times each within ten minutes. Its processes stay where they "
+   "are until it is lifted; what had failed is then for `moonlane retry`.",
+   "moonlane lift order-delivery\nmoonlane lift order-delivery -o json", none, 1,
+   1, NULL, ml_cmd_lift},
   {"reload", "", "let the engine load its folder again", NULL,
    "moonlane reload\nmoonlane reload -o json", none, 0, 0, NULL, ml_cmd_reload},
   {"user", "ls | show ID | add ID | off ID", "members, and their lanes",

@@ -64,6 +64,7 @@ int ml_cmd_cancel(ml_talk *q);
 int ml_cmd_reset(ml_talk *q);
 int ml_cmd_comment(ml_talk *q);
 int ml_cmd_poll(ml_talk *q);
+int ml_cmd_lift(ml_talk *q);
 int ml_cmd_reload(ml_talk *q);
 /* cmd_emit.c */
 int ml_cmd_emit(ml_talk *q);

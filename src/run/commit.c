@@ -396,7 +396,9 @@ static int64_t put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
   };
 
   memcpy(row.id, p->id, sizeof row.id);
-  row.due = ml_process_due(p, now_wall(r) + r->conf.lease_ms);
+  row.due = ml_process_due(p, now_wall(r) + (pr->b->quarantined_ms != 0
+                                             ? QUARANTINE_LEASE_MS
+                                             : r->conf.lease_ms));
   if (ML_PLANTED(due_in_memory) && row.due > 0) {
     due_at(r, row.due);
     row.due = 0;

@@ -147,7 +147,8 @@ static void done(void *arg) {
       ml_mem_free(p);
       return;
     }
-    r->first_scan = false;
+    if (p->in_flight)
+      r->first_scan = false;
     r->next_due_ms = p->next_ms;
     if (r->scan_due_ms > 0 &&
         (r->next_due_ms == 0 || r->scan_due_ms < r->next_due_ms))
@@ -201,6 +202,11 @@ void due_look(ml_run *r) {
   } else {
     arm(r);
   }
+}
+
+void due_all(ml_run *r) {
+  r->first_scan = true;
+  due_look(r);
 }
 
 static void on_timer(void *arg) {

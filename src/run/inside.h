@@ -20,6 +20,9 @@
 #include "run/transact.h"
 #include "store/webhook.h"
 
+enum { QUARANTINE_PROCESSES = 10, QUARANTINE_MS = 600000,
+       QUARANTINE_LEASE_MS = 600000 };
+
 typedef struct bundle {
   uint32_t no;
   uint8_t hash[32];
@@ -30,6 +33,9 @@ typedef struct bundle {
   bool **manned;                 /* per flow, a flag a lane */
   ml_ruleset *rules;             /* of its rules.lua; never NULL */
   int64_t at_ms;
+  int64_t quarantined_ms;        /* its scripts are not run since; 0: they are */
+  struct { int64_t n, at_ms; } deaths[QUARANTINE_PROCESSES + 1];
+  size_t death_count;            /* incidents of different processes */
 } bundle;
 
 /* An entry of an activity's journal, in memory. */
@@ -322,6 +328,12 @@ void replay_release_input(ml_run *r, ml_input *in);
 void replay_keep(ml_run *r, load *l, const ml_input *in);
 void replays_free(ml_run *r);
 
+/* quarantine.c */
+void quarantine_note(ml_run *r, const bundle *b, int64_t n);
+/* May a process in flight leave the table: nothing of it is on its way? */
+bool quarantine_lets_go(const proc *pr);
+void quarantine_take(ml_run *r, const ml_row_quarantine *list, size_t n);
+
 /* script.c: slices; call.c: HTTP and what else leaves */
 void script_run(ml_run *r, proc *pr, const ml_effect *ef);
 /* Is the slice at hand in r->ahead?  Then it is not asked. */
@@ -401,6 +413,8 @@ void due_arm(ml_run *r);
 void due_begin(ml_run *r);
 void due_at(ml_run *r, int64_t ms);          /* something becomes due then */
 void due_look(ml_run *r);
+void due_all(ml_run *r);                     /* as after a start: leases count
+                                                as ended */
 void due_room(ml_run *r);                    /* a process has left the table */
 
 /* bundle.c, folder.c */

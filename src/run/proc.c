@@ -136,7 +136,8 @@ void proc_rest(ml_run *r, proc *pr) {
   if (pr->p == NULL || pr->dirty || pr->flying > 0 || pr->reads > 0 ||
       pr->first != NULL || pr->load != NULL)
     return;
-  if (pr->p->seq > 0 && ml_process_in_flight(pr->p) && !pr->p->deleted)
+  if (pr->p->seq > 0 && ml_process_in_flight(pr->p) && !pr->p->deleted &&
+      !quarantine_lets_go(pr))
     return;
   if (pr->p->seq > 0 && pr->p->status != ML_OPEN && pr->p->out_count > 0)
     return;
@@ -377,6 +378,9 @@ static void dispatch(ml_run *r, proc *pr, const ml_made *m) {
   for (size_t i = 0; i < m->effect_count && !pr->gone && !pr->p->deleted; i++) {
     const ml_effect *ef = &m->effects[i];
 
+    if (pr->b->quarantined_ms != 0 &&
+        (ef->kind == ML_DO_RUN || ef->kind == ML_DO_JUDGE))
+      continue;                             /* when it is lifted, from its row */
     if (ef->kind == ML_DO_RUN) {
       const ml_act *a = ml_process_act(pr->p, ef->no);
 

@@ -138,6 +138,8 @@ typedef struct beginning {
   size_t bundle_count;
   ml_row_workflow *workflows;
   size_t workflow_count;
+  ml_row_quarantine *quarantines;
+  size_t quarantine_count;
   ml_rc rc;
 } beginning;
 
@@ -157,6 +159,9 @@ static void begin_work(void *arg, ml_read *rd) {
   if (b->rc == ML_OK)
     b->rc = ml_read_workflows(rd, &b->arena, &b->workflows,
                               &b->workflow_count);
+  if (b->rc == ML_OK)
+    b->rc = ml_read_quarantines(rd, &b->arena, &b->quarantines,
+                                &b->quarantine_count);
   if (b->rc == ML_OK)
     b->rc = triggers_load(b->r, rd);
 }
@@ -209,6 +214,8 @@ static void begin_done(void *arg) {
 
   for (size_t i = 0; b->rc == ML_OK && i < b->bundle_count; i++)
     b->rc = bundle_from_row(r, &b->bundles[i], &e);
+  if (b->rc == ML_OK)
+    quarantine_take(r, b->quarantines, b->quarantine_count);
   if (b->rc == ML_OK)
     b->rc = take_workflows(r, b);
   if (b->rc != ML_OK) {

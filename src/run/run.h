@@ -293,6 +293,16 @@ void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
 void ml_run_eval(ml_run *r, ml_str source, ml_str globals, ml_run_hook_fn *fn,
                  void *arg);
 
+/* ---- bundles in quarantine: their scripts killed too many workers ---- */
+
+int64_t ml_run_quarantined(const ml_run *r, uint32_t bundle);   /* since; 0 */
+size_t ml_run_quarantine_count(const ml_run *r);
+/* Let the scripts of a workflow's bundles run again; lifted: how many bundles
+** were in quarantine. */
+void ml_run_lift(ml_run *r, ml_str workflow,
+                 void (*done)(void *arg, ml_rc rc, const ml_err *e,
+                              size_t lifted), void *arg);
+
 typedef struct ml_run_stats {
   uint64_t inputs, starts, completed, slices, calls, batches, refused,
       incidents, loaded, in_memory, queued, admit_waits;

@@ -204,6 +204,8 @@ static void died(ml_run *r, proc *pr, const slice *s, ml_rc rc,
 
   ev.text = rc == ML_LIMIT ? a->text : ML_STR("memory is short");
   ev.at = a->at;
+  if (rc == ML_LIMIT)
+    quarantine_note(r, pr->b, pr->n);
   proc_event(r, pr, &ev);
 }
 
@@ -396,6 +398,8 @@ static void judged(void *arg, ml_rc rc, const ml_answer *a) {
     slice_free(s);
     return;
   }
+  if (rc == ML_LIMIT)
+    quarantine_note(r, pr->b, pr->n);
   if (rc != ML_OK || a->end != ML_END_RETURNED) {
     judge_failed(r, pr, s, a->text, a->at);
   } else if (!read_truths(&arena, a->text, &truths, &count)) {

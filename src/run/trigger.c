@@ -607,6 +607,8 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
   x->settings = process_settings(r, &x->arena, t->f, &e);
   if (starved)
     fail(x, ML_NOMEM, "", ML_STR("memory is short"));
+  else if (t->b->quarantined_ms != 0)
+    fail(x, ML_AGAIN, "", ML_STR("its bundle is in quarantine"));
   else if (e.rc != ML_OK)
     fail(x, e.rc, "", ml_str_of(e.text));
   else

@@ -247,6 +247,7 @@ const ml_migration ml_migrations[] = {
   {ml_schema_transaction},       /* 8 */
   {ml_schema_object},
   {ml_schema_webhook},
+  {ml_schema_quarantine},
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

@@ -96,6 +96,8 @@ typedef enum ml_sql {
   SQL_JOB_PUT, SQL_JOB_DONE, SQL_JOB_GET, SQL_JOB_OPEN, SQL_ENTRY_PUT,
   SQL_ENTRY_END, SQL_ENTRIES, SQL_ENTRIES_OF, SQL_ENTRY_COUNT,
   SQL_WEBHOOK_PUT, SQL_WEBHOOKS,
+  /* bundles in quarantine */
+  SQL_QUARANTINE_PUT, SQL_QUARANTINE_DROP, SQL_QUARANTINES,
   SQL_COUNT
 } ml_sql;
 
@@ -162,6 +164,7 @@ extern const uint32_t ml_migration_count;
 extern const char ml_schema_outbox[];
 extern const char ml_schema_unique[];
 extern const char ml_schema_replay[];
+extern const char ml_schema_quarantine[];
 extern const char ml_schema_search[];
 extern const char ml_schema_partner[];
 extern const char ml_schema_bulk[];
@@ -205,6 +208,18 @@ typedef enum ml_op {
   OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT, OP_JOB, OP_JOB_DONE,
   OP_ENTRY, OP_ENTRY_END, OP_TX, OP_TX_STATE, OP_OBJECT, OP_RECORD,
   OP_TASK_MORE, OP_WEBHOOK, OP_COUNT
+  OP_TASK_MORE, OP_COUNT
+  OP_PROCESS = 1, OP_TASK, OP_HISTORY, OP_JOURNAL, OP_JOURNAL_DROP, OP_COMMENT,
+  OP_MAIL, OP_MAIL_DROP, OP_KEY, OP_KEYS_EXPIRE, OP_BUNDLE, OP_WORKFLOW,
+  OP_TRIGGER, OP_OCCURRENCE, OP_LANE, OP_MEMBER, OP_USER, OP_TOKEN,
+  OP_TOKEN_DROP, OP_SETTING, OP_POST, OP_POST_END, OP_UNIQUE,
+  OP_UNIQUE_DROP, OP_REPLAY, OP_SEARCH_SET, OP_SEARCH_FILL,
+  OP_COMMENT_EDIT, OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT,
+  OP_JOB, OP_JOB_DONE, OP_ENTRY, OP_ENTRY_END,
+  OP_OBJECT, OP_RECORD, OP_TASK_MORE, OP_COUNT
+  OP_JOB, OP_JOB_DONE, OP_ENTRY, OP_ENTRY_END, OP_WEBHOOK,
+  OP_QUARANTINE,
+  OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

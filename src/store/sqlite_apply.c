@@ -397,6 +397,7 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_POST] = ml_apply_post,          [OP_POST_END] = ml_apply_post_end,
   [OP_UNIQUE] = ml_apply_unique,    [OP_UNIQUE_DROP] = ml_apply_unique_drop,
   [OP_REPLAY] = ml_apply_replay,
+  [OP_QUARANTINE] = ml_apply_quarantine,
   [OP_SEARCH_SET] = ml_apply_search_set,
   [OP_SEARCH_FILL] = ml_apply_search_fill,
   [OP_COMMENT_EDIT] = ml_apply_comment_edit,

@@ -62,6 +62,7 @@ ml_rc ml_apply_transaction_state(ml_feed *r);
 ml_rc ml_apply_unique(ml_feed *r);
 ml_rc ml_apply_unique_drop(ml_feed *r);
 ml_rc ml_apply_replay(ml_feed *r);
+ml_rc ml_apply_quarantine(ml_feed *r);
 ml_rc ml_apply_search_set(ml_feed *r);
 ml_rc ml_apply_search_fill(ml_feed *r);
 ml_rc ml_apply_comment_edit(ml_feed *r);

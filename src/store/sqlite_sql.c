@@ -428,6 +428,14 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "   WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)", NULL},
   [SQL_REPLAY_GET] = {
     "SELECT until_ms FROM replay WHERE scope = ? AND id = ?", NULL},
+
+  /* ---- bundles in quarantine ---- */
+  [SQL_QUARANTINE_PUT] = {
+    "INSERT INTO quarantine (bundle, at_ms) VALUES (?,?)"
+    " ON CONFLICT (bundle) DO UPDATE SET at_ms = excluded.at_ms", NULL},
+  [SQL_QUARANTINE_DROP] = {"DELETE FROM quarantine WHERE bundle = ?", NULL},
+  [SQL_QUARANTINES] = {
+    "SELECT bundle, at_ms FROM quarantine ORDER BY bundle", SMALL},
   /* ---- search ---- */
   [SQL_SEARCH_FIELDS] = {
     "SELECT no, workflow, field, type, done, last, gone FROM search_field"

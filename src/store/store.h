@@ -372,6 +372,11 @@ typedef struct ml_row_replay {
 } ml_row_replay;
 void ml_batch_replay(ml_batch *b, const ml_row_replay *r);
 
+/* A bundle whose scripts are not run since at_ms (0: they are again). */
+typedef struct ml_row_quarantine { uint32_t bundle; int64_t at_ms; }
+    ml_row_quarantine;
+void ml_batch_quarantine(ml_batch *b, uint32_t bundle, int64_t at_ms);
+
 /* Hand over; done(arg, rc) is called from ml_store_reap() (inline: from reap
 ** too) with the batch, which is then the caller's again to free.  Only for a
 ** NULL batch (no memory for one) it is called at once, with ML_NOMEM. */
@@ -547,6 +552,8 @@ ml_rc ml_read_users(ml_read *r, ml_arena *a, ml_row_user **out, size_t *count);
 ml_rc ml_read_tokens(ml_read *r, ml_arena *a, ml_row_token **out, size_t *count);
 ml_rc ml_read_settings(ml_read *r, ml_arena *a, ml_str workflow,
                        ml_row_setting **out, size_t *count);  /* none: all */
+ml_rc ml_read_quarantines(ml_read *r, ml_arena *a, ml_row_quarantine **out,
+                          size_t *count);
 /* Counts for lists and metrics: open processes, open tasks, incidents. */
 ml_rc ml_read_counts(ml_read *r, int64_t *open, int64_t *tasks,
                      int64_t *incidents);
