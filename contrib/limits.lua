@@ -19,6 +19,8 @@ local rows = {
   { "time of a slice before its worker is killed: rule; else",
     { MS, "src/script/host.c", "ML_ASK_RULE %? (%d+) : %d+" }, { MS, "src/script/host.c", "ML_ASK_RULE %? %d+ : (%d+)" } },
   { "deaths of workers on one slice", { N, "src/script/host_inside.h", "DEATHS_MAX = (%d+)" } },
+  { "script workers: most; with those made while slices run long; of these kept for others",
+    { N, "src/script/host_inside.h", "WORKERS_MAX = (%d+)" }, { N, "src/script/host_inside.h", "PLACES_MAX = (%d+)" }, { N, "src/script/host_inside.h", "SPARE = (%d+)" } },
   { "processes of a bundle with such deaths before its quarantine; within",
     { N, "src/run/inside.h", "QUARANTINE_PROCESSES = (%d+)" }, { MS, "src/run/inside.h", "QUARANTINE_MS = (%d+)" } },
   { "memory of a script; one block of it", { B, box, "l%.memory : ([%d%* MIB]+)" }, { B, box, "l%.block : ([%d%* MIB]+)" } },

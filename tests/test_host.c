@@ -296,6 +296,39 @@ static void a_reserve_is_for_the_others(void **state) {
   assert_int_equal(stats(b).waiting >= LOOPS, 1);
 }
 
+/* Endless slices of many bundles at once: they share the reserve, and what is
+** left of it is for a bundle that does not loop. */
+static void a_flood_of_bundles_leaves_room(void **state) {
+  enum { BUNDLES = 8, LOOPS = 6, N = 200 };
+  static got loops[BUNDLES * LOOPS], g[N];
+  BENCH;
+  int i, k;
+  ml_host_conf conf = {.workers = 2};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
+  begin(b, conf);
+  for (k = 0; k < BUNDLES; k++) {
+    b->hash[1] = (uint8_t)(100 + k);
+    assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
+  }
+  for (i = 0; i < LOOPS; i++)
+    for (k = 0; k < BUNDLES; k++) {
+      b->hash[1] = (uint8_t)(100 + k);
+      ask(b, "loop", i, 60000, &loops[k * LOOPS + i]);
+    }
+  b->hash[1] = 9;
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
+  for (i = 0; i < N; i++) {
+    ask(b, "x", i, 0, &g[i]);
+    if (i % 20 == 19)
+      turn_until(b, i + 1);
+  }
+  for (i = 0; i < N; i++)
+    right(&g[i], "x", i);
+  for (i = 0; i < BUNDLES * LOOPS; i++)
+    assert_int_equal(loops[i].n, 0);
+}
+
 /* A worker answers what was asked elsewhere since without running it. */
 static void a_worker_skips_what_was_asked_elsewhere(void **state) {
   int line[2], memory = memfd_create("page", 0), i, status, kind;
@@ -691,7 +724,7 @@ int main(int argc, char **argv) {
     T(many_questions), T(killed_workers_lose_nothing),
     T(a_loop_gets_the_verdict_of_the_count), T(three_hard_kills_are_the_limit),
     T(what_waits_behind_a_long_slice_goes_elsewhere),
-    T(a_reserve_is_for_the_others), T(a_worker_skips_what_was_asked_elsewhere),
+    T(a_reserve_is_for_the_others), T(a_flood_of_bundles_leaves_room), T(a_worker_skips_what_was_asked_elsewhere),
     T(three_faults_are_the_limit), T(a_dead_template_is_replaced),
     T(fat_workers_are_recycled), T(bundles_are_known_or_not),
     T(more_bundles_than_a_worker_keeps), T(nothing_outlives_the_host),

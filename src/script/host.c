@@ -38,13 +38,32 @@ static bool holds(place *p, const ml_quest *q) {
   return false;
 }
 
+/* Do slow slices of two bundles or more run? */
+static bool many_slow(host *h) {
+  const ml_quest *first = NULL;
+  unsigned i, k;
+
+  for (i = 0; i < PLACES_MAX; i++)
+    for (k = 0; h->places[i].slow && k < h->places[i].n; k++) {
+      const ml_quest *q = ml_host_flight(&h->places[i], k)->q;
+
+      if (q == NULL)
+        continue;
+      if (first != NULL && !same_bundle(first, q))
+        return true;
+      first = q;
+    }
+  return false;
+}
+
 /*
-** A bundle with a slow slice under way keeps to as many places as there are
-** workers: what is in reserve is for the others.  Gives the places it may go
-** to, a bit each.
+** Which places it may go to, a bit each.  A bundle with a slow slice under way
+** keeps to as many places as there are workers, and to those it has when
+** another bundle has slow ones too; one that ran long lately does not go to
+** the last places of the reserve.  So the others have workers.
 */
-static unsigned allowed(host *h, const ml_quest *q) {
-  unsigned i, held = 0, count = 0;
+static unsigned allowed(host *h, const ml_quest *q, const ml_stock_item *it) {
+  unsigned i, held = 0, count = 0, most = h->conf.workers, may = ~0u;
   bool slow = false;
 
   if (h->place_count == h->conf.workers)
@@ -55,7 +74,14 @@ static unsigned allowed(host *h, const ml_quest *q) {
       count++;
       slow = slow || h->places[i].slow;
     }
-  return slow && count >= h->conf.workers ? held : ~0u;
+  if (slow && many_slow(h))
+    most = 1;
+  if (slow && count >= most)
+    may = held;
+  if (it != NULL && it->slow_ms != 0 && now_ms(h) - it->slow_ms < SLOW_MS &&
+      h->place_count > PLACES_MAX - SPARE)
+    may &= (1u << (PLACES_MAX - SPARE)) - 1;
+  return may;
 }
 
 /* The least busy that it may go to; of equals one that has the bundle. */
@@ -126,7 +152,7 @@ static void hand_out(host *h) {
         continue;
       }
     }
-    may = same_bundle(before, q) ? 0 : allowed(h, q);
+    may = same_bundle(before, q) ? 0 : allowed(h, q, it);
     p = choose(h, q, it, may);
     if (p == NULL && may == ~0u)
       return;
@@ -204,9 +230,13 @@ static bool other_is_free(const host *h, const place *not_this) {
 
 /* What waits behind a long slice is asked elsewhere. */
 static void steal(place *p, const flight *run) {
+  ml_stock_item *it;
   flight *f;
   unsigned k;
 
+  it = run->q != NULL ? ml_stock_find(&p->h->stock, run->q->bundle) : NULL;
+  if (it != NULL)
+    it->slow_ms = now_ms(p->h);
   p->slow = true;
   atomic_store_explicit(p->line.page + 1, p->sent, memory_order_release);
   for (k = 0; k < p->n; k++) {

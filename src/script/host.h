@@ -17,7 +17,8 @@
 **   is asked elsewhere after steal_ms (a question may be asked twice, its
 **   answer depends on nothing but itself).  While all workers are at long
 **   slices more are made, a few; a bundle with such slices keeps to as many
-**   workers as there are otherwise.
+**   workers as there are otherwise, to one when others have some too, and the
+**   last of those made are kept from bundles that ran long lately.
 ** - The hard clock is of time that the worker was given: on a full machine a
 **   slice may take up to three times as long before it is killed.
 **

@@ -26,6 +26,8 @@
 enum {
   WORKERS_MAX = 8,
   PLACES_MAX = 12,             /* for those, and in reserve */
+  SPARE = 2,                   /* of them, kept from bundles that ran long ... */
+  SLOW_MS = 30000,             /* ... within this time */
   WINDOW = 64,                 /* questions at one worker */
   WINDOW_BYTES = 256 << 10,
   DEATHS_MAX = 3,              /* on one slice */

@@ -13,6 +13,7 @@ typedef struct ml_stock_item {
   uint8_t hash[32];
   ml_buf frame;                /* ML_ASK_BUNDLE, whole */
   uint64_t sent;               /* a bit for each worker that was given it */
+  int64_t slow_ms;             /* when a slice of it last ran long; 0: never */
 } ml_stock_item;
 
 typedef struct ml_stock {
