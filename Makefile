@@ -101,6 +101,9 @@ check-planted: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane
 	@BUILD=$(BUILD) CC="$(CC)" PLANT_CPPFLAGS="$(CPPFLAGS)" \
 	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" tests/planted $(PLANT)
+# The same under AddressSanitizer and UndefinedBehaviorSanitizer.
+check-sandbox-asan check-http-asan: check-%-asan:
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)-asan CFLAGS="-g -O1 -fsanitize=address,undefined -fno-omit-frame-pointer" check-$*
 fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:

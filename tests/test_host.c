@@ -119,11 +119,14 @@ static void on_answer(void *arg, ml_rc rc, const ml_answer *r) {
   answers++;
 }
 
+static uint64_t owner;         /* of what is asked; 0: anybody's */
+
 /* Ask for one run; soft_ms 0: the default. */
 static void ask(bench *b, const char *q, int n, int64_t soft_ms, got *g) {
   char data[64];
   ml_ask a = {.kind = ML_ASK_ATTEMPT, .id = (uint64_t)n, .path = ML_STR("1.1"),
-              .mode = ML_STR("run"), .key = ML_STR("k"), .soft_ms = soft_ms};
+              .mode = ML_STR("run"), .key = ML_STR("k"), .soft_ms = soft_ms,
+              .owner = owner};
 
   snprintf(data, sizeof data, "{\"q\":\"%s\",\"n\":%d}", q, n);
   a.data = ml_str_of(data);
@@ -327,6 +330,70 @@ static void a_flood_of_bundles_leaves_room(void **state) {
     right(&g[i], "x", i);
   for (i = 0; i < BUNDLES * LOOPS; i++)
     assert_int_equal(loops[i].n, 0);
+}
+
+/* Three owners, two workers: everybody is served, and no worker has run slices
+** of two.  Its process is another one when its owner changes. */
+static void a_worker_serves_one_owner(void **state) {
+  enum { N = 90 };
+  static got g[N];
+  BENCH;
+  int i;
+  ml_host_conf conf = {.workers = 2};
+
+  begin(b, conf);
+  for (i = 0; i < N; i++) {
+    owner = 7 + (uint64_t)(i / 10 % 3);
+    ask(b, "x", i, 0, &g[i]);
+  }
+  turn_until(b, N);                          /* all at once */
+  for (i = 0; i < N; i++)
+    right(&g[i], "x", i);
+  assert_in_range(stats(b).recycled, 1, 60);
+  for (i = 0; i < 6; i++) {                  /* by turns */
+    uint64_t before = stats(b).recycled;
+
+    owner = 20 + (uint64_t)i;
+    answers = 0;
+    ask(b, "x", i, 0, &g[0]);
+    turn_until(b, 1);
+    right(&g[0], "x", i);
+    assert_int_equal(stats(b).recycled, before + 1);
+    answers = 0;
+    ask(b, "x", i, 0, &g[0]);                /* again: the same worker does */
+    turn_until(b, 1);
+    assert_int_equal(stats(b).recycled, before + 1);
+  }
+  assert_int_equal(stats(b).blamed, 0);
+  owner = 0;
+}
+
+/* One owner's endless slices do not keep another from its worker. */
+static void owners_do_not_starve_each_other(void **state) {
+  enum { LOOPS = 20, N = 100 };
+  static got loops[LOOPS], g[N];
+  BENCH;
+  int i;
+  ml_host_conf conf = {.workers = 2};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
+  begin(b, conf);
+  owner = 1;
+  for (i = 0; i < LOOPS; i++)
+    ask(b, "loop", i, 60000, &loops[i]);
+  owner = 2;
+  b->hash[1] = 9;
+  assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
+  for (i = 0; i < N; i++) {
+    ask(b, "x", i, 0, &g[i]);
+    if (i % 20 == 19)
+      turn_until(b, i + 1);
+  }
+  for (i = 0; i < N; i++)
+    right(&g[i], "x", i);
+  for (i = 0; i < LOOPS; i++)
+    assert_int_equal(loops[i].n, 0);
+  owner = 0;
 }
 
 /* A worker answers what was asked elsewhere since without running it. */
@@ -724,7 +791,8 @@ int main(int argc, char **argv) {
     T(many_questions), T(killed_workers_lose_nothing),
     T(a_loop_gets_the_verdict_of_the_count), T(three_hard_kills_are_the_limit),
     T(what_waits_behind_a_long_slice_goes_elsewhere),
-    T(a_reserve_is_for_the_others), T(a_flood_of_bundles_leaves_room), T(a_worker_skips_what_was_asked_elsewhere),
+    T(a_reserve_is_for_the_others), T(a_flood_of_bundles_leaves_room),
+    T(a_worker_serves_one_owner), T(owners_do_not_starve_each_other), T(a_worker_skips_what_was_asked_elsewhere),
     T(three_faults_are_the_limit), T(a_dead_template_is_replaced),
     T(fat_workers_are_recycled), T(bundles_are_known_or_not),
     T(more_bundles_than_a_worker_keeps), T(nothing_outlives_the_host),

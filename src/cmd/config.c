@@ -29,6 +29,7 @@ static const struct key {
   {"mail_url", TEXT}, {"mail_from", TEXT}, {"mail_user", TEXT},
   {"mail_password", TEXT}, {"mail_password_file", TEXT}, {"mail_tls", TEXT},
   {"mail_timeout", TEXT},
+  {"isolation", TEXT}, {"owner", LIST},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };

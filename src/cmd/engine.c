@@ -46,6 +46,8 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
     .allow_count = conf->allow_count, .step_commits = conf->step_commits,
     .rules = conf->rules, .rule_count = conf->rule_count,
+    .isolation = conf->isolation, .owners = conf->owners,
+    .owner_count = conf->owner_count,
     .stopped = stopped, .mail = g->mail,
     .mail_server = conf->mail_server, .mail_from = conf->mail_from};
   ml_rand *rand = ml_rand_system();

@@ -24,6 +24,9 @@ typedef struct ml_engine_conf {
   const ml_mail_server *mail_server;   /* url none, or NULL: no mail is sent */
   ml_str mail_from;              /* both outlive the engine */
   uint32_t workers;
+  ml_isolation isolation;
+  const ml_str *owners;          /* "folder=owner" */
+  size_t owner_count;
   bool insecure;
   bool step_commits;             /* nothing runs ahead of the disk */
 } ml_engine_conf;

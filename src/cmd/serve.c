@@ -31,8 +31,8 @@ typedef struct serving {
   ml_api *api;
   ml_watch *watch;
   ml_loop_signal *term, *intr, *hup;
-  ml_str allow[LIST_MAX], hosts[LIST_MAX], rules[LIST_MAX];
-  size_t allow_count, host_count, rule_count;
+  ml_str allow[LIST_MAX], hosts[LIST_MAX], rules[LIST_MAX], owners[LIST_MAX];
+  size_t allow_count, host_count, rule_count, owner_count;
   ml_mail_conf mail;
   int64_t drain_ms;
   unsigned ends;                 /* TERM and INT that came */
@@ -54,9 +54,28 @@ static ml_rc read_list(const ml_args *a, const char *name, ml_str *out,
   return ML_OK;
 }
 
+static ml_rc read_owners(serving *s, const ml_args *a, ml_isolation *apart,
+                         ml_err *e) {
+  const char *text = ml_args_get(a, "isolation");
+  ml_rc rc = read_list(a, "owner", s->owners, &s->owner_count, e);
+
+  for (size_t i = 0; rc == ML_OK && i < s->owner_count; i++)
+    if (!ml_run_owner_ok(s->owners[i]))
+      rc = ml_err_set(e, ML_INVALID, NULL, "--owner wants FOLDER=OWNER, as "
+                      "order-delivery=sales, not '%.80s'", s->owners[i].p);
+  if (rc != ML_OK || text == NULL)
+    return rc;
+  *apart = strcmp(text, "author") == 0 ? ML_ISOLATE_AUTHOR
+           : strcmp(text, "none") == 0 ? ML_ISOLATE_NONE : ML_ISOLATE_DEFAULT;
+  return *apart != ML_ISOLATE_DEFAULT ? ML_OK
+         : ml_err_set(e, ML_INVALID, NULL, "--isolation may be author or none, "
+                      "not '%.80s'", text);
+}
+
 static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
                        ml_err *e) {
   int64_t workers = 0;
+  ml_isolation apart = ML_ISOLATE_DEFAULT;
   ml_rc rc = read_list(a, "allow", s->allow, &s->allow_count, e);
 
   for (size_t i = 0; rc == ML_OK && i < s->allow_count; i++)
@@ -74,11 +93,14 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
     rc = ml_args_duration(a, "drain", DRAIN_MS, &s->drain_ms, e);
   if (rc == ML_OK)
     rc = ml_mail_conf_read(&s->mail, a, s->allow, s->allow_count, e);
+  if (rc == ML_OK)
+    rc = read_owners(s, a, &apart, e);
   *ec = (ml_engine_conf){
     .db = s->conf->db, .key_file = s->conf->key_file, .allow = s->allow,
     .allow_count = s->allow_count, .rules = s->rules,
     .rule_count = s->rule_count, .workers = (uint32_t)workers,
     .mail_server = &s->mail.server, .mail_from = s->mail.from,
+    .isolation = apart, .owners = s->owners, .owner_count = s->owner_count,
     .insecure = ml_args_flag(a, "insecure-scripts"),
     .step_commits = ml_args_flag(a, "step-commits")};
   return rc;

@@ -94,6 +94,9 @@ typedef struct ml_ask {
   size_t journal_count;
   const ml_behind *links;           /* ATTEMPT: what may be run behind it */
   size_t link_count;
+  uint64_t owner;                 /* whose script: a worker serves one owner in
+                                     its life; 0: it may serve anybody.  The
+                                     host's, not sent */
   bool count_units;               /* run under the counting hook */
   uint64_t units;                 /* limits; 0: defaults */
   int64_t soft_ms;

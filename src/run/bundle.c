@@ -583,6 +583,7 @@ void load_ask(loadrun *l, folder *f, uint32_t place) {
   v->l = l;
   v->f = f;
   v->place = place;
+  q.owner = owner_of(l->r, f->name);
   if (l->r->conf.script->ask(l->r->conf.script, &q, defined, v) == ML_OK) {
     l->open++;
     return;

@@ -328,6 +328,10 @@ void replay_release_input(ml_run *r, ml_input *in);
 void replay_keep(ml_run *r, load *l, const ml_input *in);
 void replays_free(ml_run *r);
 
+/* owner.c: for ml_ask.owner */
+uint64_t owner_of(const ml_run *r, ml_str folder);
+uint64_t owner_operator(const ml_run *r);
+
 /* quarantine.c */
 void quarantine_note(ml_run *r, const bundle *b, int64_t n);
 /* May a process in flight leave the table: nothing of it is on its way? */

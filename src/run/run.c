@@ -359,6 +359,7 @@ void ml_run_eval(ml_run *r, ml_str source, ml_str globals, ml_run_hook_fn *fn,
   ml_rc rc = ML_NOMEM;
 
   q.now_ms = now_wall(r);
+  q.owner = owner_operator(r);
   if (x != NULL) {
     x->r = r;
     x->fn = fn;

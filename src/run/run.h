@@ -32,6 +32,12 @@
 
 typedef struct ml_run ml_run;
 
+/* May workers serve scripts of several authors, one after the other?  The
+** default: only while no owner is named. */
+typedef enum ml_isolation {
+  ML_ISOLATE_DEFAULT, ML_ISOLATE_AUTHOR, ML_ISOLATE_NONE
+} ml_isolation;
+
 typedef struct ml_run_conf {
   ml_loop *loop;
   ml_store *store;               /* its notify must wake ml_run_reap() */
@@ -44,6 +50,9 @@ typedef struct ml_run_conf {
   ml_rand *rand;
   const ml_str *allow;           /* private addresses scripts may reach */
   size_t allow_count;
+  ml_isolation isolation;
+  const ml_str *owners;          /* "folder=owner"; borrowed for good */
+  size_t owner_count;
   int64_t lease_ms;              /* 0: 60 s */
   uint32_t queue_max;            /* accepted starts not yet at rest; 0: 10,000,
                                     more: ML_AGAIN */
@@ -60,6 +69,7 @@ typedef struct ml_run_conf {
 
 ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e);
 void ml_run_free(ml_run *r);     /* NULL allowed */
+bool ml_run_owner_ok(ml_str entry);   /* "folder=owner"? */
 
 /*
 ** Read the small tables, make ready the bundles of processes that go on, then

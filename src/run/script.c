@@ -323,6 +323,7 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   s->no = ef->no;
   s->slice = ef->slice;
   memcpy(q.bundle, pr->b->hash, sizeof q.bundle);
+  q.owner = owner_of(r, pr->b->folder);
   q.id = (uint64_t)pr->n;
   q.flow = pr->f->index;
   q.path = pr->f->activities[a->def].path;
@@ -436,6 +437,7 @@ void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
   s->no = ef->no;
   s->slice = ef->slice;
   memcpy(q.bundle, pr->b->hash, sizeof q.bundle);
+  q.owner = owner_of(r, pr->b->folder);
   q.id = (uint64_t)pr->n;
   q.flow = pr->f->index;
   q.path = ef->text;

@@ -546,6 +546,7 @@ static void next_slice(trun *x) {
   ml_rc rc;
 
   memcpy(q.bundle, x->t->b->hash, sizeof q.bundle);
+  q.owner = owner_of(x->r, x->t->b->folder);
   q.flow = x->t->f->index;
   snprintf(path, sizeof path, "%u", x->t->t->index);
   q.path = ml_str_of(path);

@@ -25,6 +25,10 @@ static bool has_room(const place *p, size_t bytes) {
          (p->n == 0 || p->bytes + bytes <= WINDOW_BYTES);
 }
 
+static bool same_owner(const place *p, const ml_quest *q) {
+  return q->owner == 0 || p->owner == 0 || p->owner == q->owner;
+}
+
 static bool same_bundle(const ml_quest *a, const ml_quest *b) {
   return a != NULL && memcmp(a->bundle, b->bundle, sizeof a->bundle) == 0;
 }
@@ -93,7 +97,8 @@ static place *choose(host *h, const ml_quest *q, const ml_stock_item *it,
 
   for (i = 0; i < PLACES_MAX; i++) {
     p = &h->places[i];
-    if ((may >> i & 1) == 0 || !has_room(p, q->frame.len))
+    if ((may >> i & 1) == 0 || !has_room(p, q->frame.len)
+        || !same_owner(p, q))
       continue;
     knows = it != NULL && (it->sent >> i & 1) != 0;
     if (best == NULL || p->n < best->n || (p->n == best->n && knows &&
@@ -124,6 +129,8 @@ static bool send_to(place *p, ml_quest *q, ml_stock_item *it) {
   *f = (flight){.id = q->id, .bytes = q->frame.len, .kind = q->kind, .q = q};
   p->bytes += f->bytes;
   p->sent++;
+  if (q->owner != 0)
+    p->owner = q->owner;
   return true;
 }
 
@@ -134,6 +141,37 @@ static void end_lost(host *h, ml_quest *q) {
 
   h->stats.answered++;
   ml_quest_end(q, ML_LIMIT, &r);
+}
+
+/*
+** Every worker that has room is of another owner: the least busy is given
+** nothing more and is replaced by one for who asks.  Not when one is on its
+** way already; and who has one that is busy gets only an idle one.
+*/
+static void make_way(host *h, const ml_quest *q, unsigned may) {
+  place *best = NULL, *p;
+  bool has = false;
+  unsigned i;
+
+  for (i = 0; i < h->place_count; i++) {
+    p = &h->places[i];
+    if ((may >> i & 1) == 0)
+      continue;
+    if (p->promised == q->owner)
+      return;
+    has = has || (p->state == ALIVE && p->owner == q->owner);
+    if (p->state != ALIVE || p->retiring || p->slow || p->promised != 0
+        || p->owner == q->owner)
+      continue;
+    if (best == NULL || p->n < best->n)
+      best = p;
+  }
+  if (best == NULL || (has && best->n > 0))
+    return;
+  best->promised = q->owner;
+  best->retiring = true;
+  if (best->n == 0)
+    ml_host_retire(best);
 }
 
 /* Hand out all that can go; what is confined is passed over. */
@@ -154,9 +192,11 @@ static void hand_out(host *h) {
     }
     may = same_bundle(before, q) ? 0 : allowed(h, q, it);
     p = choose(h, q, it, may);
-    if (p == NULL && may == ~0u)
+    if (p == NULL && may == ~0u && q->owner == 0)
       return;
     if (p == NULL) {
+      if (q->owner != 0)
+        make_way(h, q, may);
       before = q;
       continue;
     }

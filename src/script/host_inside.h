@@ -14,6 +14,8 @@
 **    read and dropped.
 ** 3. Call-backs of askers may ask; they never see a place being changed:
 **    asking only puts into the waiting list, the flush hands out.
+** 4. A worker that has run a slice of one owner is given none of another: it is
+**    replaced, and the next one is promised to who waits.
 */
 #ifndef ML_SCRIPT_HOST_INSIDE_H
 #define ML_SCRIPT_HOST_INSIDE_H
@@ -59,6 +61,9 @@ typedef struct place {
   place_state state;
   uint32_t serial;
   int pid;
+  uint64_t owner;              /* whose slices its worker runs; 0: it is new,
+                                  or serves anybody */
+  uint64_t promised;           /* the owner of its next worker; 0: whoever */
   ml_crew_line line;
   ml_loop_fd *watch;
   ml_buf in, out;

@@ -363,6 +363,8 @@ static void order(place *p) {
   p->at = 0;
   p->at_ms = 0;
   p->sent = 0;
+  p->owner = p->promised;
+  p->promised = 0;
   p->slow = p->retiring = p->useful = false;
   p->watch = ml_loop_fd_new(h->loop, p->line.fd, on_line, p);
   p->state = ALIVE;

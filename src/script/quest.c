@@ -34,7 +34,8 @@ ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
   *out = NULL;
   if (q == NULL)
     return ML_NOMEM;
-  *q = (ml_quest){.id = id, .theirs = ask->id, .kind = ask->kind, .fn = fn,
+  *q = (ml_quest){.id = id, .theirs = ask->id, .kind = ask->kind,
+                  .owner = ask->owner, .fn = fn,
                   .arg = arg, .counted = count || ask->count_units,
                   .carries = ask->source_count > 0};
   memcpy(q->bundle, ask->bundle, sizeof q->bundle);

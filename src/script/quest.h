@@ -12,6 +12,7 @@ typedef struct ml_quest {
   uint64_t theirs;             /* the asker's, for the answer */
   ml_ask_kind kind;
   uint8_t bundle[32];
+  uint64_t owner;              /* 0: anybody's */
   ml_buf frame;
   ml_answer_fn *fn;
   void *arg;
