@@ -1,4 +1,9 @@
-/* cmd_check.c - moonlane check: a folder judged whole, in memory. */
+/*
+** cmd_check.c - moonlane check: a folder judged whole, in memory.
+**
+** Lanes are filled outside the folder (SEMANTICS.md 14): with --db, the store
+** in which they are, a lane that has tasks and no active member is warned of.
+*/
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +13,7 @@
 #include "cmd/verbs.h"
 
 const ml_opt ml_opts_check[] = {
+  {"db", "FILE", "the store with the members: warn of lanes without any", 0},
   {"insecure-scripts", NULL, "go on where the kernel has no jail", 0},
   {NULL, NULL, NULL, 0}};
 
@@ -16,30 +22,139 @@ typedef struct checking {
   ml_buf out;
   ml_jw w;
   size_t faults;
+  const char *db;                /* or NULL */
   ml_engine_wait wait;
 } checking;
 
-static void fault(void *arg, const char *at, const char *text) {
-  checking *c = arg;
-
-  c->faults++;
+static void say(checking *c, const char *at, const char *text, bool warning) {
   if (c->form != ML_FORM_TABLE) {
     ml_jw_obj(&c->w);
     ml_jw_kstrz(&c->w, "at", at);
     ml_jw_kstrz(&c->w, "text", text);
+    if (warning)
+      ml_jw_kbool(&c->w, "warning", true);
     ml_jw_end(&c->w);
     return;
   }
+  if (warning)
+    ml_buf_puts(&c->out, "warning: ");
   ml_out_clean(&c->out, ml_str_of(at));
   ml_buf_puts(&c->out, ": ");
   ml_out_clean(&c->out, ml_str_of(text));
   ml_buf_putc(&c->out, '\n');
 }
 
+static void fault(void *arg, const char *at, const char *text) {
+  checking *c = arg;
+
+  c->faults++;
+  say(c, at, text, false);
+}
+
+/* ---- lanes ---- */
+
+typedef struct people {
+  ml_arena arena;
+  ml_row_lane *lanes;     size_t lane_count;
+  ml_row_member *members; size_t member_count;
+  ml_row_user *users;     size_t user_count;
+  ml_rc rc;
+} people;
+
+static void read_people(void *arg, ml_read *r) {
+  people *p = arg;
+
+  p->rc = ml_read_lanes(r, &p->arena, &p->lanes, &p->lane_count);
+  if (p->rc == ML_OK)
+    p->rc = ml_read_members(r, &p->arena, &p->members, &p->member_count);
+  if (p->rc == ML_OK)
+    p->rc = ml_read_users(r, &p->arena, &p->users, &p->user_count);
+}
+
+static ml_rc people_of(people *p, const char *db, ml_err *e) {
+  ml_store_conf conf = {.path = db, .read_only = true};
+  ml_store *s = NULL;
+  ml_rc rc = ml_store_open(&conf, &s, e);
+
+  if (rc == ML_OK)
+    rc = ml_store_read(s, read_people, NULL, p);
+  if (rc == ML_OK) {
+    ml_store_wait(s);
+    rc = p->rc;
+  }
+  if (rc != ML_OK && e->text[0] == '\0')
+    ml_err_set(e, rc, db, "the members cannot be read (%s)", ml_rc_name(rc));
+  ml_store_close(s);
+  return rc;
+}
+
+static bool is_active(const people *p, ml_str user) {
+  for (size_t i = 0; i < p->user_count; i++)
+    if (ml_str_eq(p->users[i].id, user))
+      return p->users[i].active;
+  return false;
+}
+
+static bool has_members(const people *p, ml_str workflow, ml_str lane) {
+  for (size_t i = 0; i < p->lane_count; i++) {
+    if (!ml_str_eq(p->lanes[i].workflow, workflow)
+        || !ml_str_eq(p->lanes[i].lane, lane))
+      continue;
+    for (size_t k = 0; k < p->member_count; k++)
+      if (p->members[k].lane == p->lanes[i].no
+          && is_active(p, p->members[k].user))
+        return true;
+  }
+  return false;
+}
+
+static bool has_tasks(const ml_flow *f, uint16_t lane) {
+  for (uint16_t i = 0; i < f->activity_count; i++)
+    if (f->activities[i].kind == ML_AK_TASK && f->activities[i].lane == lane)
+      return true;
+  return false;
+}
+
+static void warn_of_lanes(checking *c, const people *p, const ml_flow *f) {
+  for (uint16_t i = 0; i < f->lane_count; i++) {
+    char at[240], text[480];
+    ml_str id = f->lanes[i].id;
+
+    if (!has_tasks(f, i) || has_members(p, f->name, id))
+      continue;
+    snprintf(at, sizeof at, "%.*s/%.*s", (int)f->name.n, f->name.p, (int)id.n,
+             id.p);
+    snprintf(text, sizeof text, "nobody is in this lane: its tasks will be "
+             "incidents (moonlane user add ID --lane '%.300s')", at);
+    say(c, at, text, true);
+  }
+}
+
 static void checked(void *arg, ml_rc rc, const ml_err *e) {
   checking *c = arg;
 
   ml_engine_done(&c->wait, rc, e);
+}
+
+/* The folder is good: its lanes beside the members of the store. */
+static ml_rc check_lanes(checking *c, ml_engine *g, const char *folder_,
+                         ml_err *e) {
+  people p = {0};
+  ml_rc rc = people_of(&p, c->db, e);
+
+  if (rc == ML_OK) {
+    ml_run_hold_polls(g->run, true);         /* nothing is to be started */
+    memset(&c->wait, 0, sizeof c->wait);
+    ml_run_load(g->run, folder_, fault, checked, c);
+    ml_engine_until(g, &c->wait);
+    rc = c->wait.rc;
+    *e = c->wait.e;
+  }
+  for (size_t i = 0; rc == ML_OK && i < ml_run_workflow_count(g->run); i++)
+    if (ml_run_workflow_at(g->run, i)->flow != NULL)
+      warn_of_lanes(c, &p, ml_run_workflow_at(g->run, i)->flow);
+  ml_arena_free(&p.arena);
+  return rc;
 }
 
 static ml_rc check(checking *c, const char *folder, bool insecure, ml_err *e) {
@@ -56,9 +171,12 @@ static ml_rc check(checking *c, const char *folder, bool insecure, ml_err *e) {
     ml_run_check(g.run, folder, fault, checked, c);
     ml_engine_until(&g, &c->wait);
   }
-  ml_engine_close(&g, NULL, NULL);
+  rc = c->wait.rc;
   *e = c->wait.e;
-  return c->wait.rc;
+  if (rc == ML_OK && c->db != NULL)
+    rc = check_lanes(c, &g, folder, e);
+  ml_engine_close(&g, NULL, NULL);
+  return rc;
 }
 
 /* Mistakes go to standard error as sentences; as JSON they are the answer. */
@@ -82,7 +200,7 @@ static int report(checking *c, ml_rc rc, const ml_err *e) {
 
 int ml_cmd_check(const ml_args *a) {
   const char *folder = ml_args_word(a, 0), *form = ml_args_get(a, "output");
-  checking c = {.form = ML_FORM_TABLE};
+  checking c = {.form = ML_FORM_TABLE, .db = ml_args_given(a, "db")};
   ml_err e = {0};
   ml_rc rc;
   int code;
