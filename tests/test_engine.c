@@ -1208,7 +1208,8 @@ static void refusals_change_nothing(void **state) {
     if (kind == ML_EV_WOKE || kind == ML_EV_RECOVERED ||
         kind == ML_EV_CANCELLED || kind == ML_EV_COMMENTED ||
         kind == ML_EV_EDITED || kind == ML_EV_RESET ||
-        kind == ML_EV_DERIVED || kind == ML_EV_SHARED)
+        kind == ML_EV_DERIVED || kind == ML_EV_SHARED ||
+        kind == ML_EV_MENDED)
       continue;                             /* these are allowed here */
     assert_int_not_equal(step(&b, &ev), ML_OK);
     ml_buf_reset(&after);

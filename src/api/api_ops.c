@@ -6,6 +6,7 @@
 #include "api/api_process.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "run/audit.h"
 
 /* ---- health ---- */
 
@@ -116,6 +117,22 @@ static void put_store_metrics(ml_buf *b, const ml_store_stats *s) {
                (int64_t)rows[i].value);
 }
 
+static void put_audit_metrics(ml_buf *b, const ml_run *run) {
+  ml_patrol_stats s;
+
+  ml_patrol_stats_get(run, &s);
+  put_metric(b, "audit_passes_total", "counter", "Passes of the audit.",
+             (int64_t)s.passes);
+  put_metric(b, "audit_processes_total", "counter", "Processes it looked at.",
+             (int64_t)s.processes);
+  put_metric(b, "audit_found_total", "counter", "Broken things it told of.",
+             (int64_t)s.found);
+  put_metric(b, "audit_offenders", "gauge", "Broken things there are.",
+             s.offenders);
+  put_metric(b, "audit_mended_total", "counter", "Processes set right.",
+             (int64_t)s.mended);
+}
+
 static void send_metrics(ml_call *c) {
   counts *n = c->state;
   ml_run_stats run;
@@ -123,6 +140,7 @@ static void send_metrics(ml_call *c) {
 
   ml_run_stats_get(c->run, &run);
   put_run_metrics(&c->out, &run);
+  put_audit_metrics(&c->out, c->run);
   if (ml_api_conf_of(c->api)->store != NULL) {
     ml_store_stats_get(ml_api_conf_of(c->api)->store, &store);
     put_store_metrics(&c->out, &store);

@@ -10,7 +10,7 @@
 #include "cmd/files.h"
 #include "store/backup.h"
 
-enum { TURN_MS = 1000 };
+enum { TURN_MS = 1000, PATROL_MS = 1000 };
 
 /* A flush failed: what is on disk is not known any more, and every further
 ** answer could be a lie.  The next start reads what is really there. */
@@ -48,7 +48,7 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .rules = conf->rules, .rule_count = conf->rule_count,
     .isolation = conf->isolation, .owners = conf->owners,
     .owner_count = conf->owner_count,
-    .stopped = stopped, .mail = g->mail,
+    .patrol_ms = PATROL_MS, .stopped = stopped, .mail = g->mail,
     .mail_server = conf->mail_server, .mail_from = conf->mail_from};
   ml_rand *rand = ml_rand_system();
   uint8_t fresh[sizeof rc.secret_key];

@@ -200,6 +200,18 @@ static const ml_verb verbs[] = {
    "moonlane backup /var/backups/moonlane-monday.db\n"
    "moonlane backup monday.db --db /var/lib/moonlane/db",
    ml_opts_backup, 1, 1, ml_cmd_backup, NULL},
+  {"verify", "FILE", "is this file, a store or a backup, sound?",
+   "Every page, the schema, and the invariants of the audit; read only. Exit code "
+   "0 when it is sound, else 1, and each fault is told.",
+   "moonlane verify monday.db\nmoonlane verify monday.db -o json",
+   ml_opts_verify, 1, 1, ml_cmd_verify, NULL},
+  {"audit", "", "do the stored processes keep the invariants?",
+   "2: history without a gap, and the row says what it says; 7: one state each; "
+   "8: a next thing each. One line an offender, and exit code 1 when there are "
+   "any. Asks the running engine, which goes on meanwhile, or reads the file. "
+   "--repair, of a running engine, sets right what can be and looks again.",
+   "moonlane audit\nmoonlane audit --repair\nmoonlane audit --db store.db -o json",
+   ml_opts_audit, 0, 0, ml_cmd_audit, NULL},
   {"repl", "[ID]", "look around and repair, line by line",
    "help lists its commands; anything else is Lua, run by the engine in the "
    "sandbox.",

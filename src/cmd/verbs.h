@@ -85,7 +85,10 @@ int ml_cmd_webhook(ml_talk *q);
 extern const ml_opt ml_opts_webhook[];
 
 /* cmd_backup.c */
+/* cmd_backup.c, cmd_verify.c, cmd_audit.c */
 int ml_cmd_backup(const ml_args *a);
+int ml_cmd_verify(const ml_args *a);
+int ml_cmd_audit(const ml_args *a);
 
 /* The option lists of verbs, beside their functions. */
 extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
@@ -94,6 +97,7 @@ extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
     ml_opts_as[], ml_opts_start[], ml_opts_signal[], ml_opts_retry[],
     ml_opts_skip[], ml_opts_cancel[], ml_opts_comment[], ml_opts_user[],
     ml_opts_token[], ml_opts_setting[], ml_opts_try[], ml_opts_backup[], ml_opts_partner[];
-extern const ml_opt ml_opts_emit[];
+extern const ml_opt ml_opts_emit[],
+    ml_opts_verify[], ml_opts_audit[];
 
 #endif

@@ -165,6 +165,7 @@ static handler *const handlers[ML_EV_COUNT] = {
   [ML_EV_SHARED] = on_shared,
   [ML_EV_DELIVERED] = on_delivered, [ML_EV_UNDELIVERED] = on_undelivered,
   [ML_EV_DERIVED] = on_derived,     [ML_EV_ERRAND] = on_errand,
+  [ML_EV_MENDED] = on_mended,
 };
 
 /* What people and other programs ask; EDITED says for itself. */

@@ -50,6 +50,7 @@ typedef enum ml_event_kind {
   ML_EV_DERIVED,       /* data: {id: value} of derived fields; truths: the rules
                           after it that apply, by place; outcome: not none when
                           it was a creation */
+  ML_EV_MENDED,        /* text, kept: the audit found it wanting */
   ML_EV_COUNT
 } ml_event_kind;
 
@@ -103,6 +104,8 @@ typedef struct ml_event {
   size_t truth_count;
   const ml_form_field *form;    /* STARTED by a form: what it may fill */
   uint16_t form_count;
+  const ml_mail *kept;          /* MENDED: signals whose rows are there */
+  size_t kept_count;
 } ml_event;
 
 /* What happened, for history.  Texts borrowed until the next call. */

@@ -99,6 +99,7 @@ ml_rc on_woke(step *s);
 ml_rc on_recovered(step *s);
 ml_rc on_delivered(step *s);
 ml_rc on_undelivered(step *s);
+ml_rc on_mended(step *s);
 
 void act_answer(step *s, ml_act *a, ml_str json);  /* its open call is done */
 void task_open(step *s, ml_act *a, ml_str form);   /* offer or allocate */

@@ -262,6 +262,8 @@ struct ml_run {
   /* search.c */
   bool searching, search_again;  /* a step is under way; look again after it */
   ml_loop_timer *search_timer;
+  struct patrol *patrol;         /* NULL: none */
+  uint64_t mended;
   ml_run_done_fn *drained;
   void *drained_arg;
   ml_loop_timer *drain_timer;
@@ -298,6 +300,9 @@ bool is_incident(const ml_process *p);
 /* trial.c: events that a script has to judge before they are taken */
 bool trial_wanted(const ml_flow *f, const ml_event *ev);
 ml_rc trial_begin(ml_run *r, proc *pr, ml_event *ev, ml_input *in);
+/* load.c: a row as a process; NULL with *rc.  Any thread. */
+ml_process *process_of_row(const ml_flow *f, const ml_row_process *row,
+                           ml_rc *rc);
 
 /* start.c */
 void start_take(ml_run *r, ml_input *in);
@@ -478,6 +483,10 @@ int transaction_state_of(const ml_process *p);      /* an ml_txs */
 typedef void reread_done(ml_run *r, void *arg, ml_rc rc);
 void people_read(ml_run *r, reread_done *done, void *arg);
 ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name);
+
+/* patrol.c */
+void patrol_begin(ml_run *r);
+void patrol_free(ml_run *r);
 
 /* trigger.c */
 trigger *trigger_named(const ml_run *r, ml_str workflow, ml_str name);

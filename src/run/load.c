@@ -36,8 +36,8 @@ static void load_work(void *arg, ml_read *rd) {
 }
 
 /* The row as a process; NULL with *rc. */
-static ml_process *from_row(const ml_flow *f, const ml_row_process *row,
-                            ml_rc *rc) {
+ml_process *process_of_row(const ml_flow *f, const ml_row_process *row,
+                           ml_rc *rc) {
   ml_process *p = ml_process_new(f);
   bool ok = true;
 
@@ -83,7 +83,7 @@ ml_process *ml_run_process_of(const ml_run *r, const ml_row_process *row,
     *rc = ML_NOT_FOUND;
     return NULL;
   }
-  return from_row(f, row, rc);
+  return process_of_row(f, row, rc);
 }
 
 /* Are there scripts under way here, whose journals we need? */
@@ -140,7 +140,7 @@ static void load_done(void *arg) {
     if (pr->f == NULL)
       l->rc = ML_CORRUPT;
     else
-      pr->p = from_row(pr->f, &l->row, &l->rc);
+      pr->p = process_of_row(pr->f, &l->row, &l->rc);
     if (pr->p != NULL)
       l->rc = shares_keep(pr, l->shares, l->share_count);
     if (pr->p != NULL) {

@@ -98,6 +98,7 @@ void ml_run_free(ml_run *r) {
   for (size_t i = 0; i < r->old_rule_count; i++)
     bundle_free(r->old_rules[i]);
   ml_mem_free(r->old_rules);
+  patrol_free(r);
   for (size_t i = 0; i < r->bundle_count; i++)
     bundle_free(r->bundles[i]);
   ml_mem_free(r->bundles);
@@ -203,6 +204,7 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
     outbox_kick(r);
     search_look(r);
     ml_run_bulk_look(r);
+    patrol_begin(r);
   }
   begin_end(b, &e);
 }

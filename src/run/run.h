@@ -62,6 +62,8 @@ typedef struct ml_run_conf {
   const ml_str *rules;           /* files of rules, asked before the folders' */
   size_t rule_count;
   bool hold_polls;               /* see ml_run_hold_polls() */
+  int64_t patrol_ms;             /* between two pieces of the audit (audit.h);
+                                    0: none */
   void (*stopped)(void *arg, ml_rc rc, const char *why);   /* a flush failed:
                                     stop the program at once */
   void *stopped_arg;

@@ -566,6 +566,26 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_WEBHOOKS] = {
     "SELECT no, url, secret, workflow, events, active, removed, at_ms, why"
     " FROM webhook ORDER BY no", SMALL},
+  /* ---- looking for broken ones ---- */
+  [SQL_AUDIT] = {
+    "SELECT n, id, workflow, bundle, flow_index, status, run, deleted, seq,"
+    " created_ms, completed_ms, cancelled_ms, next_action_ms, due, lease,"
+    " parent_n, data, rest FROM process WHERE n > ? ORDER BY n LIMIT ?", NULL},
+  [SQL_AUDIT_OPEN] = {
+    "SELECT count(*) FROM process INDEXED BY process_open"
+    " WHERE status = 0 AND deleted IS NULL AND n > ? AND n <= ?", NULL},
+  [SQL_AUDIT_FAILURES] = {
+    "SELECT count(*) FROM process INDEXED BY process_incident"
+    " WHERE run = 3 AND run IN (3, 4) AND n > ? AND n <= ?", NULL},
+  [SQL_AUDIT_ERRORS] = {
+    "SELECT count(*) FROM process INDEXED BY process_incident"
+    " WHERE run = 4 AND run IN (3, 4) AND n > ? AND n <= ?", NULL},
+  [SQL_AUDIT_NEXT] = {
+    "SELECT n FROM history WHERE n > ? ORDER BY n LIMIT 1", NULL},
+  [SQL_AUDIT_MEND] = {
+    "UPDATE process SET status = ?, run = ?, seq = ?, completed_ms = ?,"
+    " cancelled_ms = ?, due = ?, lease = 1, deleted ="
+    " CASE WHEN deleted IS NULL THEN NULL ELSE 1 END WHERE n = ?", NULL},
 };
 
 /* ---- connections ---- */

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "model/process.h"
+#include "run/audit.h"
 #include "sim/world.h"
 #include "store/sqlite.h"
 
@@ -26,6 +27,7 @@ typedef struct row {
 typedef struct look {
   world *w;
   ml_arena arena;
+  ml_audit audit;              /* a whole pass, in the same snapshot */
   row *rows;
   size_t count;
   int64_t open, tasks, incidents;
@@ -74,6 +76,8 @@ static void read_all(void *arg, ml_read *r) {
     l->rows[i].p = list[i];
     read_row(l, r, &l->rows[i]);
   }
+  while (l->rc == ML_OK && !l->audit.over)
+    l->rc = ml_audit_piece(&l->audit, r, &l->arena);
 }
 
 /* ---- history ---- */
@@ -487,6 +491,9 @@ void world_check(world *w, bool whole) {
   l->rc = ML_IO;
   w->checks++;
   disk.aside = true;
+  l->audit.flow = ml_run_flow_in;
+  l->audit.arg = ml_run_flow_list(w->run, &l->arena);
+  l->audit.now_ms = w->clock.wall;
   if (ml_store_read(w->store, read_all, nothing, l) != ML_OK ||
       l->rc != ML_OK) {
     world_fault(w, "the store cannot be read: %s", ml_rc_name(l->rc));
@@ -505,6 +512,10 @@ void world_check(world *w, bool whole) {
   for (size_t i = 0; i < w->ask_count; i++)
     if (w->asks[i].sent > 0)
       check_ask(w, l, &w->asks[i]);
+  for (size_t i = 0; i < l->audit.count; i++)
+    world_fault(w, "the audit: process %lld, invariant %d: %s",
+                (long long)l->audit.found[i].n, l->audit.found[i].invariant,
+                l->audit.found[i].what);
   check_sums(w, l);
   check_file(w);
   for (size_t i = 0; whole && i < l->count; i++)
