@@ -48,6 +48,7 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_bulk,
     &ml_routes_webhook,
     &ml_routes_audit,
+    &ml_routes_export,
   };
 
   *out = all;

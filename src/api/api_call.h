@@ -88,6 +88,7 @@ extern const ml_routes ml_routes_ext_task;
 extern const ml_routes ml_routes_ext_record;
 extern const ml_routes ml_routes_webhook;
 extern const ml_routes ml_routes_audit;
+extern const ml_routes ml_routes_export;
 extern const char ml_render_shapes[];
 
 /* Query parameters by name: type and what it is for (api_query.c). */

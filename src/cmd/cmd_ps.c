@@ -28,6 +28,8 @@ const ml_opt ml_opts_show[] = {
   {"sealed", NULL, "show sealed values", 0}, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_history[] = {
   {"after", "SEQ", "only what comes after this number", 0},
+  {"all", NULL, "everything of all processes, as JSON lines", 0},
+  {"db", "FILE", "with --all: the store, when no engine runs", 0},
   LIMIT, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_journal[] = {
   {"activity", "NUMBER", "only of this activity (its number, or its id)", 0},
@@ -145,8 +147,11 @@ int ml_cmd_history(ml_talk *q) {
   char id[ML_ID_TEXT];
   ml_json *list;
   ml_buf b = {0};
-  int code = process_word(q, id);
+  int code;
 
+  if (ml_args_word(q->args, 0) == NULL)
+    return ml_out_fail(ML_EXIT_USAGE, "which process? Say its ID, or --all");
+  code = process_word(q, id);
   if (code != ML_EXIT_FINE)
     return code;
   ml_path(&q->path, "/v1/processes/{}/history", id);

@@ -91,9 +91,12 @@ static const ml_verb verbs[] = {
    "An id may be cut to a beginning or end of it, of 4 characters at least.",
    "moonlane show 9f3c2a71\nmoonlane show 9f3c2a71 --all -o json",
    ml_opts_show, 1, 1, NULL, ml_cmd_show},
-  {"history", "ID", "what happened to a process, in order", NULL,
-   "moonlane history 9f3c2a71\nmoonlane history 9f3c2a71 --after 40 -o jsonl",
-   ml_opts_history, 1, 1, NULL, ml_cmd_history},
+  {"history", "[ID]", "what happened to a process, in order; or to all",
+   "--all prints everything of all processes, one JSON object a line, from the "
+   "running engine or from the file; contrib/history.md says what stands in them.",
+   "moonlane history 9f3c2a71\nmoonlane history 9f3c2a71 --after 40 -o jsonl\n"
+   "moonlane history --all -o jsonl > all.jsonl",
+   ml_opts_history, 0, 1, ml_cmd_history_way, ml_cmd_history},
   {"why", "ID", "say what a process waits for, and since when", NULL,
    "moonlane why 9f3c2a71\nmoonlane why 9f3c2a71 -o json", none, 1, 1, NULL,
    ml_cmd_why},

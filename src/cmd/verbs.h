@@ -48,6 +48,7 @@ int ml_cmd_try(const ml_args *a);
 int ml_cmd_ls(ml_talk *q);
 int ml_cmd_show(ml_talk *q);
 int ml_cmd_history(ml_talk *q);
+int ml_cmd_history_way(const ml_args *a);   /* cmd_history.c */
 int ml_cmd_why(ml_talk *q);
 int ml_cmd_journal(ml_talk *q);
 /* cmd_task.c */
