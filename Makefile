@@ -93,6 +93,9 @@ $(addprefix $(BUILD)/,$(CHECKS)): $(BUILD)/%: tests/%.c $(BUILD)/libmoonlane.a
 check-crash check-sandbox check-http: check-%: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/check_$*
 	@BUILD=$(BUILD) $(BUILD)/check_$*
+check-kill: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_kill
+	@BUILD=$(BUILD) $(BUILD)/tests/test_kill --kills $(or $(KILLS),100)
 sim: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_sim
 	@$(BUILD)/check_sim --seeds $(or $(SEEDS),1000)
@@ -110,4 +113,5 @@ clean:
 	rm -rf $(BUILD)
 .PHONY: all setup test demo demo-partners bench check-crash check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo demo-cloudportal bench check-crash check-sandbox check-http check-planted sim fuzz clean
+.PHONY: all setup test demo demo-partners bench check-crash check-kill check-sandbox check-http check-planted sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

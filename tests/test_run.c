@@ -224,6 +224,38 @@ static void a_key_also_guards_what_is_done_to_a_process(void **state) {
   assert_int_equal(kit_told(&l, ML_TOLD_COMMENT, NULL), 1);
 }
 
+/* A repeated request must not hold up what the process is doing: its call is
+** under way, and goes again at once, with its key and body. */
+static void a_repeated_request_stops_nothing(void **state) {
+  kit_came c;
+  ml_input *in;
+  int64_t n;
+
+  (void)state;
+  open_with("calls", calls);
+  n = kit_start("calls", "{\"x\":\"v\"}");
+  assert_int_equal(kit.call_count, 1);
+  for (int i = 0; i < 2; i++) {
+    in = kit_input(ML_EV_COMMENTED, n, NULL, &c);
+    in->ev.text = ML_STR("once");
+    in->ev.visibility = ML_STR("private");
+    kit_key(in, 9, 9);
+    kit_put(in);
+    assert_int_equal(c.rc, ML_OK);
+  }
+  assert_true(c.replayed);
+  assert_int_equal(kit.call_count, 2);
+  assert_string_equal(kit.calls[0].key, kit.calls[1].key);
+  assert_string_equal(kit.calls[0].body, kit.calls[1].body);
+  kit_answer(&kit.calls[0], "200 {\"v\":1}");   /* nobody waits for it */
+  kit_answer(&kit.calls[1], "200 {\"v\":1}");
+  kit_settle();
+  assert_int_equal(kit.call_count, 3);
+  kit_answer(&kit.calls[2], "200 {}");
+  kit_settle();
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
+}
+
 static void if_match_must_match(void **state) {
   kit_came c;
   ml_input *in;
@@ -803,6 +835,42 @@ static const char waiting[] = HEAD
   "        ctx.data.got = { a.n, b.n, ctx:await('other', { within = '1h' }) == nil }\n"
   "      end }, next = ml.finish } } }\n";
 
+/* The call behind a signal fails: the next attempt has the signal, and what it
+** brought; one without data is a signal too. */
+static const char taken_once[] = HEAD
+  "return ml.workflow { 'taken', lanes = { system = 'S' }, hosts = { 'api.example' },\n"
+  "  fields = { { 'got', 'json' } },\n"
+  "  phases = { { 'hear', ml.activity { 'a', lane = 'system', retry = { 3, '10s' },\n"
+  "    run = function(ctx)\n"
+  "      local paid = ctx:await 'paid'\n"
+  "      local bare = ctx:await 'bare'\n"
+  "      local none = ctx:await('none', { within = '1h' })\n"
+  "      ctx.http.post(U .. '/one', { json = { n = paid.n } })\n"
+  "      ctx.data.got = { paid.n, bare ~= nil, none == nil }\n"
+  "    end }, next = ml.finish } } }\n";
+
+static void a_signal_that_was_taken_stays_taken(void **state) {
+  int64_t n;
+
+  (void)state;
+  open_with("taken", taken_once);
+  n = kit_start("taken", "{}");
+  kit_signal(n, "paid", "{\"n\":7}");
+  kit_signal(n, "bare", NULL);
+  kit_pass(3600000);
+  assert_int_equal(kit.call_count, 1);
+  kit_answer(&kit.calls[0], "lost");
+  kit_pass(10000);
+  kit_pass(3600000);                     /* that nothing came is asked anew */
+  assert_int_equal(kit.call_count, 2);
+  assert_string_equal(kit.calls[0].body, kit.calls[1].body);
+  assert_string_equal(kit.calls[0].key, kit.calls[1].key);
+  kit_answer(&kit.calls[1], "200 {}");
+  kit_settle();
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
+  kit_data(n, "{\"got\":[7,true,true]}");
+}
+
 static void signals_are_kept_until_awaited(void **state) {
   int64_t n;
 
@@ -1199,7 +1267,8 @@ int main(void) {
     T(an_id_that_only_looks_alike_is_not_found),
     T(a_key_gives_the_first_answer_again),
     T(two_starts_of_one_key_at_once_are_one),
-    T(a_key_also_guards_what_is_done_to_a_process), T(if_match_must_match),
+    T(a_key_also_guards_what_is_done_to_a_process),
+    T(a_repeated_request_stops_nothing), T(if_match_must_match),
     T(if_match_is_judged_against_what_is_pending),
     T(a_refused_start_of_a_trigger_says_why),
     T(a_call_leaves_after_its_commit), T(a_batch_that_fails_lets_nothing_out),
@@ -1215,6 +1284,7 @@ int main(void) {
     T(a_folder_that_is_gone_is_out_of_force),
     T(a_check_brings_nothing_into_force),
     T(a_called_process_answers_its_caller), T(signals_are_kept_until_awaited),
+    T(a_signal_that_was_taken_stays_taken),
     T(a_mailbox_has_an_end), T(inputs_during_a_read_are_taken_after_it),
     T(one_occurrence_starts_one_process),
     T(a_trigger_that_breaks_starts_nothing), T(polls_run_by_themselves),

@@ -330,7 +330,7 @@ ml_rc on_signalled(step *s) {
   if (s->ev->data != NULL)
     ml_json_print(&b, s->ev->data);
   else
-    ml_buf_puts(&b, "null");
+    ml_buf_puts(&b, "{}");               /* null: that none came in time */
   if (b.bad) {
     ml_buf_free(&b);
     return ML_NOMEM;

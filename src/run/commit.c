@@ -677,8 +677,14 @@ static void release(ml_run *r, carried *c) {
   }
 }
 
+static bool was_fresh(const load *l) {
+  return l->history_count > 0 && l->history[0].seq == 1;
+}
+
 /* A unit was left out.  A start under a key that is there already is answered
-** as the first one was; anything else is refused. */
+** as the first one was; anything else is refused.  The process as it is on disk
+** goes on: what it had in flight went with the memory, and its lease may be
+** long. */
 static void left_out(ml_run *r, carried *c, ml_rc rc) {
   proc *pr = proc_find(r, c->n);
 
@@ -697,6 +703,8 @@ static void left_out(ml_run *r, carried *c, ml_rc rc) {
   answer_all(r, c->load, rc);
   if (pr != NULL)
     proc_drop(r, pr, rc);
+  if (pr != NULL && rc == ML_EXISTS && !was_fresh(c->load))
+    proc_get(r, c->n);
 }
 
 static void end_writes(ml_run *r, const ml_batch *b, writes *w, ml_rc rc);

@@ -256,8 +256,11 @@ static bool begins(ml_str s, const char *with) {
 
 /* Does a finished call stand in a new attempt?  A GET that said keep chose
 ** something: its answer has a mark.  A POST that was answered 400 changed
-** nothing outside: it is asked anew, with its key and body. */
+** nothing outside: it is asked anew, with its key and body.  A signal that was
+** taken will not come again; that none came in time (null) is no answer. */
 static bool kept(const ml_entry *e) {
+  if (e->kind == ML_CALL_AWAIT)
+    return !ml_str_is(e->answer, "null");
   if (begins(e->answer, "{\"keep\":true,"))
     return true;
   if (ml_callk_http(e->kind) && ml_callk_kept(e->kind))
