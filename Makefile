@@ -96,6 +96,9 @@ check-crash check-sandbox check-http: check-%: setup
 check-kill: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_kill
 	@BUILD=$(BUILD) $(BUILD)/tests/test_kill --kills $(or $(KILLS),100)
+check-million: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_million
+	@BUILD=$(BUILD) $(BUILD)/tests/test_million --count $(or $(COUNT),1000000)
 sim: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_sim
 	@$(BUILD)/check_sim --seeds $(or $(SEEDS),1000)
@@ -114,4 +117,5 @@ clean:
 .PHONY: all setup test demo demo-partners bench check-crash check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo demo-cloudportal bench check-crash check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo demo-partners bench check-crash check-kill check-sandbox check-http check-planted sim fuzz clean
+.PHONY: all setup test demo demo-partners bench check-crash check-kill check-million check-sandbox check-http check-planted sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)
