@@ -164,7 +164,7 @@ static void make_headers(headers *h, int status, const char *type) {
     add(h, "WWW-Authenticate: Bearer realm=\"moonlane\"");
   if (status == 405)
     add(h, allow_header(c));
-  if (status == 503 || status == 429)
+  if (status == 503 || status == 429 || status == 507)
     add(h, ml_arena_printf(&c->arena, "Retry-After: %lld",
                            (long long)(c->retry_s > 0 ? c->retry_s : 1)));
 }

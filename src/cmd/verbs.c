@@ -385,6 +385,7 @@ int ml_cmd_main(int argc, char **argv, char **env) {
   int code;
 
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);    /* a limit on files is a full disk, not an end */
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
     name = "help";
   if (strcmp(name, "--version") == 0)

@@ -642,13 +642,16 @@ static void answer_all(ml_run *r, load *l, ml_rc rc) {
 
     l->answers = in->next;
     if (rc != ML_OK) {
-      ml_err_set(&e, rc, "", rc == ML_FULL
+      ml_err_set(&e, full_told(rc), "", rc == ML_FULL
                  ? "the disk is full; nothing was changed, reading goes on"
                  : rc == ML_STALE ? "the process has moved on; try again"
                  : rc == ML_EXISTS
                  ? "another process has this primary key already"
                  : "the store could not write it (%s)", ml_rc_name(rc));
       input_answer(r, in, rc, &e);
+                 : "the store could not write it (%s); nothing was changed",
+                 ml_rc_name(rc));
+      input_answer(r, in, e.rc, &e);
     } else {
       input_answer(r, in, in->refusal.rc,
                    in->refusal.rc != ML_OK ? &in->refusal : NULL);
@@ -716,6 +719,7 @@ static void landed(void *arg, ml_batch *b, ml_rc rc) {
   r->flights--;
   if (rc != ML_OK)
     r->pause_ms = now_wall(r) + PAUSE_MS;
+  full_look(r, b, rc);
   if (rc == ML_UNKNOWN) {
     r->stopped = true;
     if (r->conf.stopped != NULL)
@@ -787,8 +791,9 @@ static void end_writes(ml_run *r, const ml_batch *b, writes *w, ml_rc rc) {
 
     w->rc = rc != ML_OK ? rc : ml_batch_unit_rc(b, w->unit);
     if (w->rc != ML_OK)
-      ml_err_set(&w->e, w->rc, "", "the store could not write it (%s)",
-                 ml_rc_name(w->rc));
+      ml_err_set(&w->e, full_told(w->rc), "", "the store could not write it "
+                 "(%s); nothing was changed", ml_rc_name(w->rc));
+    w->rc = full_told(w->rc);
     if (w->rc == ML_OK && w->reread)
       people_read(r, reread, w);
     else

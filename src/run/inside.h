@@ -263,6 +263,8 @@ struct ml_run {
   bool searching, search_again;  /* a step is under way; look again after it */
   ml_loop_timer *search_timer;
   struct patrol *patrol;         /* NULL: none */
+  bool full;                     /* the disk refused the last write */
+  ml_loop_timer *full_timer;
   uint64_t mended;
   ml_run_done_fn *drained;
   void *drained_arg;
@@ -483,6 +485,10 @@ int transaction_state_of(const ml_process *p);      /* an ml_txs */
 typedef void reread_done(ml_run *r, void *arg, ml_rc rc);
 void people_read(ml_run *r, reread_done *done, void *arg);
 ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name);
+
+/* full.c: after each batch that came back */
+void full_look(ml_run *r, const ml_batch *b, ml_rc rc);
+ml_rc full_told(ml_rc rc);
 
 /* patrol.c */
 void patrol_begin(ml_run *r);

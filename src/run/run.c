@@ -99,6 +99,7 @@ void ml_run_free(ml_run *r) {
     bundle_free(r->old_rules[i]);
   ml_mem_free(r->old_rules);
   patrol_free(r);
+  ml_loop_timer_free(r->full_timer);
   for (size_t i = 0; i < r->bundle_count; i++)
     bundle_free(r->bundles[i]);
   ml_mem_free(r->bundles);

@@ -410,7 +410,7 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_OBJECT] = ml_apply_object,    [OP_RECORD] = ml_apply_record,
   [OP_TASK_MORE] = ml_apply_task_more,
   [OP_WEBHOOK] = ml_apply_webhook,
-  [OP_MEND] = ml_apply_mend,
+  [OP_MEND] = ml_apply_mend,        [OP_PROBE] = ml_apply_probe,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

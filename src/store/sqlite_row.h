@@ -79,5 +79,6 @@ ml_rc ml_apply_record(ml_feed *r);
 ml_rc ml_apply_task_more(ml_feed *r);
 ml_rc ml_apply_webhook(ml_feed *r);
 ml_rc ml_apply_mend(ml_feed *r);
+ml_rc ml_apply_probe(ml_feed *r);
 
 #endif

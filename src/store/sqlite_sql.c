@@ -586,6 +586,9 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "UPDATE process SET status = ?, run = ?, seq = ?, completed_ms = ?,"
     " cancelled_ms = ?, due = ?, lease = 1, deleted ="
     " CASE WHEN deleted IS NULL THEN NULL ELSE 1 END WHERE n = ?", NULL},
+  [SQL_PROBE] = {
+    "UPDATE boot SET at_ms = at_ms + 1 - 2 * (at_ms & 1)"
+    " WHERE no = (SELECT max(no) FROM boot)", NULL},
 };
 
 /* ---- connections ---- */

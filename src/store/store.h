@@ -376,6 +376,8 @@ void ml_batch_replay(ml_batch *b, const ml_row_replay *r);
 typedef struct ml_row_quarantine { uint32_t bundle; int64_t at_ms; }
     ml_row_quarantine;
 void ml_batch_quarantine(ml_batch *b, uint32_t bundle, int64_t at_ms);
+/* A small write that changes nothing anybody reads: is there room? */
+void ml_batch_probe(ml_batch *b);
 
 /* Hand over; done(arg, rc) is called from ml_store_reap() (inline: from reap
 ** too) with the batch, which is then the caller's again to free.  Only for a
