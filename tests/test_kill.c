@@ -558,8 +558,10 @@ static void judge_line(const ml_json *j, int *line_count) {
     x->ended = !ml_str_is(status, "OPEN");
     x->cancelled = ml_str_is(status, "CANCELLED");
     if (!x->ended)
-      broken("%s: stuck (run %.*s)", x->tag,
-             (int)ml_json_str(j, "run").n, ml_json_str(j, "run").p);
+      broken("%s: stuck (run %.*s; signal %d %d, task %d %d)", x->tag,
+             (int)ml_json_str(j, "run").n, ml_json_str(j, "run").p,
+             x->ask[SIGNAL].acked, x->ask[SIGNAL].refused, x->ask[COMPLETE].acked,
+             x->ask[COMPLETE].refused);
     return;
   }
   if (!ml_str_is(kind, "transition"))
@@ -646,6 +648,10 @@ static void judge_job(const job *j, verdict *v) {
   if (j->ask[CANCEL].acked && !j->cancelled) {
     v->wrong++;
     broken("%s: the cancel was acknowledged", j->tag);
+  }
+  if (!j->cancelled && (j->ask[SIGNAL].refused || j->ask[COMPLETE].refused)) {
+    v->wrong++;
+    broken("%s: refused what should have been done", j->tag);
   }
   if (j->ended && !j->cancelled && (!j->one || !j->two || !j->three)) {
     v->wrong++;

@@ -256,6 +256,42 @@ static void a_repeated_request_stops_nothing(void **state) {
   kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
 }
 
+/* Two requests in one commit, one of them a repeat: the other is not refused
+** for good, and is done when it is tried again. */
+static void who_stands_beside_a_repeat_may_try_again(void **state) {
+  kit_came a, b, c;
+  ml_input *in[3];
+  kit_look l;
+  int64_t n;
+
+  (void)state;
+  open_plain();
+  n = kit_start("plain", "{\"x\":\"v\"}");
+  for (int i = 0; i < 3; i++) {
+    in[i] = kit_input(ML_EV_COMMENTED, n, NULL, i == 0 ? &a : i == 1 ? &b : &c);
+    in[i]->ev.text = ML_STR("said");
+    in[i]->ev.visibility = ML_STR("private");
+  }
+  kit_key(in[0], 9, 9);
+  kit_key(in[1], 9, 9);
+  kit_key(in[2], 8, 8);
+  kit_put(in[0]);
+  ml_run_put(kit.run, in[1]);            /* one commit for both */
+  kit_put(in[2]);
+  assert_int_equal(b.rc, ML_OK);
+  assert_true(b.replayed);
+  assert_int_equal(c.rc, ML_AGAIN);
+  in[2] = kit_input(ML_EV_COMMENTED, n, NULL, &c);
+  in[2]->ev.text = ML_STR("said");
+  in[2]->ev.visibility = ML_STR("private");
+  kit_key(in[2], 8, 8);
+  kit_put(in[2]);
+  assert_int_equal(c.rc, ML_OK);
+  assert_false(c.replayed);
+  l = kit_see(n);
+  assert_int_equal(kit_told(&l, ML_TOLD_COMMENT, NULL), 2);
+}
+
 static void if_match_must_match(void **state) {
   kit_came c;
   ml_input *in;
@@ -1268,7 +1304,8 @@ int main(void) {
     T(a_key_gives_the_first_answer_again),
     T(two_starts_of_one_key_at_once_are_one),
     T(a_key_also_guards_what_is_done_to_a_process),
-    T(a_repeated_request_stops_nothing), T(if_match_must_match),
+    T(a_repeated_request_stops_nothing),
+    T(who_stands_beside_a_repeat_may_try_again), T(if_match_must_match),
     T(if_match_is_judged_against_what_is_pending),
     T(a_refused_start_of_a_trigger_says_why),
     T(a_call_leaves_after_its_commit), T(a_batch_that_fails_lets_nothing_out),

@@ -500,6 +500,9 @@ enum {
 };
 
 static void landed(void *arg, ml_batch *b, ml_rc rc);
+#define BESIDE "another request to this process was refused in the same moment; " \
+  "nothing of this one was done, try again"
+
 static void answer_all(ml_run *r, load *l, ml_rc rc);
 static void release(ml_run *r, carried *c);
 
@@ -649,6 +652,7 @@ static void answer_all(ml_run *r, load *l, ml_rc rc) {
                  ? "another process has this primary key already"
                  : "the store could not write it (%s)", ml_rc_name(rc));
       input_answer(r, in, rc, &e);
+                 : rc == ML_AGAIN ? BESIDE
                  : "the store could not write it (%s); nothing was changed",
                  ml_rc_name(rc));
       input_answer(r, in, e.rc, &e);
@@ -690,10 +694,15 @@ static bool was_fresh(const load *l) {
 ** long. */
 static void left_out(ml_run *r, carried *c, ml_rc rc) {
   proc *pr = proc_find(r, c->n);
+  bool apart = rc == ML_EXISTS && c->load->key_count > 0 && c->load->answers != NULL
+               && c->load->answers->next != NULL;
 
   for (size_t i = 0; rc == ML_EXISTS && i < c->load->key_count; i++) {
     ml_input *in = c->load->keys[i].in;
     ml_input **at = &c->load->answers;
+
+    if (apart)
+      ml_err_set(&in->refusal, ML_AGAIN, "", BESIDE);
 
     while (*at != NULL && *at != in)
       at = &(*at)->next;
@@ -703,9 +712,9 @@ static void left_out(ml_run *r, carried *c, ml_rc rc) {
       input_replay(r, in);
     }
   }
-  answer_all(r, c->load, rc);
-  if (pr != NULL)
-    proc_drop(r, pr, rc);
+  answer_all(r, c->load, apart ? ML_AGAIN : rc);
+  if (pr != NULL)                /* who came behind had no part in it */
+    proc_drop(r, pr, rc == ML_EXISTS ? ML_AGAIN : rc);
   if (pr != NULL && rc == ML_EXISTS && !was_fresh(c->load))
     proc_get(r, c->n);
 }

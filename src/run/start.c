@@ -52,7 +52,11 @@ static void replay_done(void *arg) {
   ml_err e = {0};
 
   replay_release_input(rp->r, in);
-  if (rp->rc == ML_NOT_FOUND) {    /* not its key was there, something else */
+  if (rp->rc == ML_NOT_FOUND && in->refusal.rc == ML_AGAIN) {
+    rp->rc = ML_AGAIN;             /* a request beside it was refused */
+    e = in->refusal;
+  } else if (rp->rc == ML_NOT_FOUND) {   /* not its key was there, something
+                                            else */
     rp->rc = ml_err_set(&e, ML_EXISTS, "", "what it would make is there "
                         "already");
   } else if (rp->rc != ML_OK) {
