@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/plant.h"
 #include "store/sqlite.h"
 
@@ -344,6 +345,8 @@ static ml_rc copy_before(sqlite3 *db, const char *path, const char *vfs,
     ml_err_set(e, ml_sqlite_rc(rc), NULL,
                "the copy %s could not be made before the upgrade: %s", name.p,
                sqlite3_errstr(rc));
+  else                           /* the way back */
+    ml_log(ML_INFO, "upgrade", "copy", name.p, NULL);
   ml_buf_free(&name);
   return ml_sqlite_rc(rc);
 }
