@@ -63,6 +63,7 @@ static struct {
   bool threaded, memory, hold_polls, step_commits;
   const ml_str *rules;           /* files of rules of the configuration */
   size_t rule_count;
+  uint64_t history_max;
   int64_t patrol_ms;             /* the audit by itself; 0: none */
   kit_call calls[KIT_CALLS];
   size_t call_count;
@@ -208,6 +209,7 @@ static inline void kit_begin(void) {
                       .mail = kit.mail, .mail_server = kit.mail_server,
                       .mail_from = ML_STR("Shop <shop@portal.example>"),
                       .patrol_ms = kit.patrol_ms,
+                      .history_max = kit.history_max,
                       .stopped = kit_stopped};
   kit_came c = {0};
   ml_err e = {0};

@@ -292,6 +292,52 @@ static void who_stands_beside_a_repeat_may_try_again(void **state) {
   assert_int_equal(kit_told(&l, ML_TOLD_COMMENT, NULL), 2);
 }
 
+/* A script that goes round for ever, and people who comment: both have an end,
+** and what is left can be ended. */
+static const char rounds[] = HEAD
+  "return ml.workflow { 'rounds', lanes = { system = 'S', office = 'O' },\n"
+  "  fields = { { 'x', 'string' } },\n"
+  "  phases = { { 'go', ml.activity { 'a', lane = 'system', retry = { 1000, '1s' },\n"
+  "    run = function(ctx) ctx:log 'again' ctx:retry 'not yet' end } },\n"
+  "  { 'ask', ml.task { 't', lane = 'office', outcomes = { 'ok' } },\n"
+  "    next = { ok = ml.finish } } } }\n";
+
+static void a_history_has_an_end(void **state) {
+  kit_look l;
+  kit_came c;
+  ml_input *in;
+  uint64_t seq;
+  int64_t n;
+
+  (void)state;
+  kit.history_max = 30;
+  open_with("rounds", rounds);
+  n = kit_start("rounds", "{\"x\":\"v\"}");
+  kit_pass(3600000);
+  kit_is(n, ML_OPEN, ML_RUN_ERROR);      /* an incident, that a person sees */
+  l = kit_see(n);
+  seq = l.row.seq;
+  assert_in_range(seq, 30, 34);
+  assert_non_null(strstr(l.history[l.history_count - 2].text.p, "reached its end"));
+  for (int kind = 0; kind < 3; kind++) {
+    in = kit_input(kind == 0 ? ML_EV_COMMENTED : kind == 1 ? ML_EV_SIGNALLED
+                                                           : ML_EV_EDITED,
+                   n, kind == 2 ? "{\"x\":\"w\"}" : NULL, &c);
+    in->ev.text = ML_STR("hello");
+    in->ev.visibility = ML_STR("private");
+    kit_put(in);
+    assert_int_equal(c.rc, ML_LIMIT);
+    assert_non_null(strstr(c.e.text, "the most there may be"));
+  }
+  kit_crash();
+  kit_begin();
+  kit_pass(3600000);
+  assert_int_equal(kit_see(n).row.seq, seq);   /* nothing is added */
+  kit_put(kit_input(ML_EV_CANCELLED, n, NULL, &c));
+  assert_int_equal(c.rc, ML_OK);
+  kit_is(n, ML_CANCELLED, ML_RUN_ERROR);
+}
+
 static void if_match_must_match(void **state) {
   kit_came c;
   ml_input *in;
@@ -1304,7 +1350,7 @@ int main(void) {
     T(a_key_gives_the_first_answer_again),
     T(two_starts_of_one_key_at_once_are_one),
     T(a_key_also_guards_what_is_done_to_a_process),
-    T(a_repeated_request_stops_nothing),
+    T(a_history_has_an_end), T(a_repeated_request_stops_nothing),
     T(who_stands_beside_a_repeat_may_try_again), T(if_match_must_match),
     T(if_match_is_judged_against_what_is_pending),
     T(a_refused_start_of_a_trigger_says_why),

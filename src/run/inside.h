@@ -302,6 +302,9 @@ bool is_incident(const ml_process *p);
 /* trial.c: events that a script has to judge before they are taken */
 bool trial_wanted(const ml_flow *f, const ml_event *ev);
 ml_rc trial_begin(ml_run *r, proc *pr, ml_event *ev, ml_input *in);
+/* Has it as many history records as it may? */
+bool proc_is_long(const ml_run *r, const proc *pr);
+
 /* load.c: a row as a process; NULL with *rc.  Any thread. */
 ml_process *process_of_row(const ml_flow *f, const ml_row_process *row,
                            ml_rc *rc);

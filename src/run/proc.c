@@ -632,6 +632,16 @@ ml_rc proc_event(ml_run *r, proc *pr, ml_event *ev) {
   return run_event(r, pr, ev, NULL);
 }
 
+bool proc_is_long(const ml_run *r, const proc *pr) {
+  return pr->p->seq >= r->conf.history_max;
+}
+
+/* Of what comes from outside: it adds records, and ends nothing. */
+static bool only_adds(ml_event_kind k) {
+  return k == ML_EV_COMMENTED || k == ML_EV_SIGNALLED || k == ML_EV_EDITED ||
+         k == ML_EV_CLAIMED || k == ML_EV_RELEASED || k == ML_EV_REASSIGNED;
+}
+
 void proc_take(ml_run *r, proc *pr, ml_input *in) {
   ml_err e = {0};
   static const uint8_t none[16];
@@ -653,6 +663,13 @@ void proc_take(ml_run *r, proc *pr, ml_input *in) {
       share_of(pr, in->partner) == NULL) {
     ml_err_set(&e, ML_REFUSED, "", "this process is not shared over this link");
     proc_refuse(r, pr, in, ML_REFUSED, &e);
+    return;
+  }
+  if (proc_is_long(r, pr) && only_adds(in->ev.kind)) {
+    ml_err_set(&e, ML_LIMIT, "", "the history of this process has %llu records, "
+               "the most there may be: complete it or cancel it",
+               (unsigned long long)pr->p->seq);
+    refuse(r, pr, in, ML_LIMIT, &e);
     return;
   }
   run_event(r, pr, &in->ev, in);

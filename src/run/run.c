@@ -31,6 +31,8 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
     r->conf.rand = ml_rand_system();
   if (r->conf.lease_ms == 0)
     r->conf.lease_ms = 60000;
+  if (r->conf.history_max == 0)
+    r->conf.history_max = ML_HISTORY_MAX;
   if (r->conf.queue_max == 0)
     r->conf.queue_max = 10000;
   r->dirty_end = &r->dirty;

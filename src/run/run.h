@@ -37,6 +37,7 @@ typedef struct ml_run ml_run;
 typedef enum ml_isolation {
   ML_ISOLATE_DEFAULT, ML_ISOLATE_AUTHOR, ML_ISOLATE_NONE
 } ml_isolation;
+enum { ML_HISTORY_MAX = 100000 };
 
 typedef struct ml_run_conf {
   ml_loop *loop;
@@ -54,6 +55,11 @@ typedef struct ml_run_conf {
   const ml_str *owners;          /* "folder=owner"; borrowed for good */
   size_t owner_count;
   int64_t lease_ms;              /* 0: 60 s */
+  uint64_t history_max;          /* records of one process; 0: ML_HISTORY_MAX.
+                                    At it, what would only add to them is
+                                    refused (ML_LIMIT), and an activity that is
+                                    to run becomes an incident; it may still be
+                                    completed, skipped and cancelled */
   uint32_t queue_max;            /* accepted starts not yet at rest; 0: 10,000,
                                     more: ML_AGAIN */
   uint8_t secret_key[32];        /* AES-256 key of sealed settings */

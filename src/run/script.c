@@ -92,6 +92,9 @@ static void cannot_ask(ml_run *r, int64_t n, uint32_t no, uint32_t slice_no,
     return;
   ev.text = rc == ML_LIMIT
                 ? ML_STR("what the script needs is larger than 16 MiB")
+                : rc == ML_REFUSED
+                ? ML_STR("the history of this process has reached its end: it "
+                         "may be completed, skipped or cancelled")
                 : rc == ML_CONFLICT
                 ? ML_STR("its journal holds more than 2,000 calls or 8 MiB")
                 : rc == ML_NOT_FOUND ? ML_STR("its bundle is not known here")
@@ -316,7 +319,9 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   char key[ML_ID_MAX];
   ml_rc rc = ML_NOMEM;
 
-  if (s == NULL)
+  if (proc_is_long(r, pr))
+    rc = ML_REFUSED;
+  if (s == NULL || rc == ML_REFUSED)
     goto fail;
   s->r = r;
   s->n = pr->n;
