@@ -650,8 +650,6 @@ static void answer_all(ml_run *r, load *l, ml_rc rc) {
                  : rc == ML_STALE ? "the process has moved on; try again"
                  : rc == ML_EXISTS
                  ? "another process has this primary key already"
-                 : "the store could not write it (%s)", ml_rc_name(rc));
-      input_answer(r, in, rc, &e);
                  : rc == ML_AGAIN ? BESIDE
                  : "the store could not write it (%s); nothing was changed",
                  ml_rc_name(rc));
