@@ -260,7 +260,7 @@ static void judge_wait(court *c, const ml_act *a) {
 
 static void judge_next(court *c) {
   const ml_process *p = c->p;
-  bool any = p->out_count > 0 || p->next_action_ms > 0 ||
+  bool any = p->out_count > 0 || p->next_action_ms > 0 || p->task_count > 0 ||
              p->run == ML_RUN_FAILURE || p->run == ML_RUN_ERROR;
 
   if (p->status != ML_OPEN || p->deleted)

@@ -500,9 +500,6 @@ enum {
 };
 
 static void landed(void *arg, ml_batch *b, ml_rc rc);
-#define BESIDE "another request to this process was refused in the same moment; " \
-  "nothing of this one was done, try again"
-
 static void answer_all(ml_run *r, load *l, ml_rc rc);
 static void release(ml_run *r, carried *c);
 
@@ -636,6 +633,9 @@ static void flush(void *arg) {
 }
 
 /* ---- landing ---- */
+
+#define BESIDE "another request to this process was refused in the same moment; " \
+  "nothing of this one was done, try again"
 
 static void answer_all(ml_run *r, load *l, ml_rc rc) {
   ml_err e = {0};

@@ -669,7 +669,7 @@ void proc_take(ml_run *r, proc *pr, ml_input *in) {
     ml_err_set(&e, ML_LIMIT, "", "the history of this process has %llu records, "
                "the most there may be: complete it or cancel it",
                (unsigned long long)pr->p->seq);
-    refuse(r, pr, in, ML_LIMIT, &e);
+    proc_refuse(r, pr, in, ML_LIMIT, &e);
     return;
   }
   run_event(r, pr, &in->ev, in);
