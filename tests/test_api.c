@@ -38,7 +38,7 @@ static void routing(void **state) {
   assert_string_equal(kit_header(&a, "Allow"), "GET, PUT, DELETE");
   a = kit_do("GET", "/v1/tasks?what=1", NULL);
   assert_int_equal(a.status, 400);
-  assert_int_equal(ml_json_get(a.json, "allowed")->count, 6);
+  assert_int_equal(ml_json_get(a.json, "allowed")->count, 7);
   a = kit_do("GET", "/v1/tasks?limit=0", NULL);
   assert_int_equal(a.status, 400);
   a = kit_do("GET", "/v1/tasks?limit=201", NULL);

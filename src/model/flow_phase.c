@@ -283,10 +283,10 @@ static void parse_fails(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 
   if (!ml_fp_str(p, w, o, "fails", &s))
     return;
+  out->fails = true;
   field = ml_fp_field(p, w, "fails", s);
   if (field < 0)
     return;
-  out->fails = true;
   out->why = (uint16_t)field;
   if (p->f->fields[field].type != ML_F_TEXT
       && p->f->fields[field].type != ML_F_STRING)
