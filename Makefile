@@ -58,8 +58,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 
 test:
 	@contrib/setup test
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(TESTS)
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
