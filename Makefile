@@ -73,7 +73,6 @@ $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -DFLAGS='"$(CFLAGS)"' -o $@ $^ $(LDLIBS)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $^ $(LDLIBS)
 $(BUILD)/leads: contrib/leads/leads.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 bench: setup
