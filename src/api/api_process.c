@@ -576,7 +576,8 @@ static const ml_route rows[] = {
   {"GET", "/v1/processes", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0, list_processes,
    "workflow status=OPEN|COMPLETED|CANCELLED "
    "run=New|Running|Completed|Failure|Error state assigned_to parent entity "
-   "record belongs_to booking deleted limit cursor where order skip explain", NULL, "200 Found", "listProcesses",
+   "record belongs_to booking deleted limit cursor where order skip explain",
+   NULL, "200 Found", "listProcesses",
    "Processes, the newest first, or by a filter and an order"},
   {"GET", "/v1/processes/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, 0,
    get_process, "all sealed", NULL, "200 Process", "getProcess",
