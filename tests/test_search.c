@@ -701,12 +701,67 @@ static void P3_9_exact_before_while_and_after_filling(void **state) {
     one_query(false);
 }
 
+/* A page looks at so many and no more; its cursor goes on.  An order that would
+** have to sort more is refused. */
+static void P3_9_a_page_is_bounded(void **state) {
+  enum { MANY = ML_SEARCH_LOOK_MAX + 2000 };
+  ml_filter_conf conf = {.flow = &flow};
+  ml_arena a = {0};
+  ml_filter f;
+  ml_err e = {0};
+  Ask k = {.q = {.workflow = 1, .filter = &f, .limit = 5}};
+
+  (void)state;
+  for (int64_t n = 1; n <= MANY; ) {
+    ml_batch *b = ml_batch_new(s);
+
+    for (int i = 0; i < 500 && n <= MANY; i++, n++) {
+      ml_row_process row = {.n = n, .workflow = 1, .bundle = 1, .seq = 1,
+                            .created_ms = n, .rest = ML_STR("r"),
+                            .data = n == 1 ? ML_STR("{\"plain\":1}")
+                                           : ML_STR("{\"plain\":2}")};
+
+      memcpy(row.id, &n, sizeof n);
+      ml_batch_process(b, &row);
+    }
+    commit(b);
+  }
+  assert_int_equal(ml_filter_parse(&a, &conf, ML_STR("plain = 1"), ML_NOSTR, &f,
+                                   &e), ML_OK);
+  ask(&k, read_search);
+  assert_int_equal(k.rc, ML_OK);
+  assert_int_equal(k.out.count, 0);
+  assert_true(k.out.more);
+  assert_int_equal(k.out.looked, ML_SEARCH_LOOK_MAX);
+  k.q.from = true;
+  k.q.after = k.out.next;
+  k.q.after_n = k.out.next_n;
+  ask(&k, read_search);
+  assert_int_equal(k.rc, ML_OK);
+  assert_int_equal(k.out.count, 1);
+  assert_int_equal(k.out.rows[0].n, 1);
+  assert_false(k.out.more);
+  assert_int_equal(k.out.looked, 2000);
+  k.q.from = false;
+  assert_int_equal(ml_filter_parse(&a, &conf, ML_STR("plain = 1"),
+                                   ML_STR("score"), &f, &e), ML_OK);
+  ask(&k, read_search);
+  assert_int_equal(k.rc, ML_LIMIT);
+  assert_non_null(strstr(k.e.text, "search = true"));
+  k.q.skip = ML_SEARCH_SKIP_MAX + 1;
+  ask(&k, read_search);
+  assert_int_equal(k.rc, ML_LIMIT);
+  ml_arena_free(&k.a);
+  ml_arena_free(&a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(P3_9_random_filters_are_exact, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(P3_9_exact_before_while_and_after_filling,
                                     setup, teardown),
+    cmocka_unit_test_setup_teardown(P3_9_a_page_is_bounded, setup, teardown),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

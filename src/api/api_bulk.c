@@ -304,7 +304,8 @@ ml_rc ml_api_entry(void *arg, ml_input *in, const ml_flow *f, int kind,
 
 static const ml_route rows[] = {
   {"PATCH", "/v1/ext/procedure/{procedure}/process", ML_SCOPE_OPERATE,
-   ML_ROUTE_REPEAT | ML_ROUTE_EXT, bulk_update, "as", "Bulk", "202 JobAnswer", "bulkUpdate",
+   ML_ROUTE_REPEAT | ML_ROUTE_EXT, bulk_update, "as", "Bulk", "202 JobAnswer",
+   "bulkUpdate",
    "Update many processes, each by its id, as a job in the background"},
   {"POST", "/v1/ext/procedure/{procedure}/process/bulk-create",
    ML_SCOPE_OPERATE, ML_ROUTE_REPEAT | ML_ROUTE_EXT, bulk_create, "as", "Bulk",

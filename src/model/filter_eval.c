@@ -211,7 +211,8 @@ bool ml_filter_match(const ml_filter *f, const ml_skeys *values) {
 
 static void put_value(ml_buf *b, const ml_column *c, const ml_skey *v,
                       bool like) {
-  if ((c->type == ML_F_DATETIME || c->type == ML_F_DATETIME_ISO) && v->cls == ML_SKEY_INT) {
+  if ((c->type == ML_F_DATETIME || c->type == ML_F_DATETIME_ISO) &&
+      v->cls == ML_SKEY_INT) {
     ml_buf_putc(b, '\'');
     ml_text_put_moment(b, v->i);
     ml_buf_putc(b, '\'');
