@@ -30,6 +30,7 @@
 static void fault_counter(void **state) {
   uint64_t before = ml_mem_count();
   void *p, *q;
+  int64_t live;
 
   (void)state;
   ml_mem_fail_at(2, 0);
@@ -51,6 +52,32 @@ static void fault_counter(void **state) {
   ml_mem_free(q);
   ml_mem_free(NULL);
   assert_int_equal(ml_mem_count(), before + 8);
+  ml_mem_fail_run(2, 2);
+  p = ml_mem_alloc(1);
+  assert_non_null(p);
+  assert_null(ml_mem_alloc(1));
+  ml_mem_aside(1);
+  q = ml_mem_alloc(1);                      /* a test's own: not counted */
+  assert_non_null(q);
+  ml_mem_aside(0);
+  assert_null(ml_mem_realloc(p, 20));
+  ml_mem_free(q);
+  q = ml_mem_alloc(1);
+  assert_non_null(q);
+  ml_mem_fail_run(0, 0);
+  assert_int_equal(ml_mem_count(), before + 12);
+  ml_mem_free(p);
+  ml_mem_free(q);
+  ml_mem_watch();
+  live = ml_mem_live();
+  p = ml_mem_realloc(NULL, 3);
+  p = ml_mem_realloc(p, 30);
+  q = ml_mem_strdup("x");
+  assert_int_equal(ml_mem_live(), live + 2);
+  ml_mem_free(p);
+  ml_mem_free(NULL);
+  ml_mem_free(q);
+  assert_int_equal(ml_mem_live(), live);
 }
 
 static void empty_sizes(void **state) {

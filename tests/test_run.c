@@ -971,6 +971,35 @@ static void signals_are_kept_until_awaited(void **state) {
   kit_data(n, "{\"got\":[1,2,true]}");            /* the oldest first */
 }
 
+static const char again[] = HEAD
+  "return ml.workflow { 'again', fields = { { 'got', 'json' } },\n"
+  "  phases = {\n"
+  "    { 'wait', ml.activity { 'w', retry = { 3, '1m' }, run = function(ctx)\n"
+  "        local a = ctx:await 'paid'\n"
+  "        local b = ctx:await('more', { within = '1h' })\n"
+  "        if not b then ctx:retry('no more yet') end\n"
+  "        ctx.data.got = { a.n, b.n }\n"
+  "      end }, next = ml.finish } } }\n";
+
+/* A signal was acknowledged: the attempt that took it may fail, the next one
+** has it.  A wait that ended by itself is a wait again. */
+static void a_signal_outlives_the_attempt_that_took_it(void **state) {
+  int64_t n;
+
+  (void)state;
+  open_with("again", again);
+  n = kit_start("again", "{}");
+  kit_signal(n, "paid", "{\"n\":1}");
+  kit_pass(3600000);                              /* the first attempt ends */
+  kit_pass(60000);                                /* the second begins */
+  kit_crash();
+  kit_begin();
+  kit_is(n, ML_OPEN, ML_RUN_RUNNING);
+  kit_signal(n, "more", "{\"n\":2}");
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
+  kit_data(n, "{\"got\":[1,2]}");
+}
+
 static void a_mailbox_has_an_end(void **state) {
   kit_came c;
   ml_input *in;
@@ -1368,6 +1397,7 @@ int main(void) {
     T(a_check_brings_nothing_into_force),
     T(a_called_process_answers_its_caller), T(signals_are_kept_until_awaited),
     T(a_signal_that_was_taken_stays_taken),
+    T(a_signal_outlives_the_attempt_that_took_it),
     T(a_mailbox_has_an_end), T(inputs_during_a_read_are_taken_after_it),
     T(one_occurrence_starts_one_process),
     T(a_trigger_that_breaks_starts_nothing), T(polls_run_by_themselves),

@@ -13,22 +13,48 @@
 
 static atomic_uint_fast64_t count;     /* allocations so far */
 static atomic_uint_fast64_t fail_at;   /* the count that fails; 0: none */
-static atomic_int fail_forever;
+static atomic_uint_fast64_t fail_many; /* and so many, it included */
+static atomic_int aside;
+static atomic_int watched;
+static atomic_int_fast64_t live;       /* pieces in use, when watched */
 
-/* True when this allocation is the one that a test wants to fail. */
+#define GET(x) atomic_load_explicit(&(x), memory_order_relaxed)
+
+/* True when this allocation is one that a test wants to fail. */
 static int fails(void) {
-  uint64_t n = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) + 1;
-  uint64_t at = atomic_load_explicit(&fail_at, memory_order_relaxed);
+  uint64_t n, at = GET(fail_at);
 
-  if (at == 0)
+  if (GET(aside))
     return 0;
-  return atomic_load_explicit(&fail_forever, memory_order_relaxed) ? n >= at
-                                                                   : n == at;
+  n = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) + 1;
+  return at != 0 && n >= at && n - at < GET(fail_many);
+}
+
+static void *took(void *p) {
+  if (GET(watched) && p != NULL)
+    atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+  return p;
+}
+
+void ml_mem_fail_run(uint64_t n, uint64_t many) {
+  atomic_store(&fail_many, many);
+  atomic_store(&fail_at, n == 0 ? 0 : atomic_load(&count) + n);
 }
 
 void ml_mem_fail_at(uint64_t n, int forever) {
-  atomic_store(&fail_forever, forever);
-  atomic_store(&fail_at, n == 0 ? 0 : atomic_load(&count) + n);
+  ml_mem_fail_run(n, forever ? UINT64_MAX : 1);
+}
+
+void ml_mem_aside(int on) {
+  atomic_store(&aside, on);
+}
+
+void ml_mem_watch(void) {
+  atomic_store(&watched, 1);
+}
+
+int64_t ml_mem_live(void) {
+  return atomic_load(&live);
 }
 
 uint64_t ml_mem_count(void) {
@@ -72,8 +98,8 @@ void *ml_mem_alloc(size_t n) {
   if (fails())
     return NULL;
   if (n > PIECE_LEAST && n <= PIECE)
-    return piece_new();
-  return malloc(n > 0 ? n : 1);
+    return took(piece_new());
+  return took(malloc(n > 0 ? n : 1));
 }
 
 /* Small ones by hand: calloc does not look at what its thread has at hand. */
@@ -81,7 +107,7 @@ void *ml_mem_zero(size_t n) {
   void *p;
 
   if (n > PIECE)
-    return fails() ? NULL : calloc(1, n);
+    return fails() ? NULL : took(calloc(1, n));
   p = ml_mem_alloc(n);
   return p != NULL ? memset(p, 0, n > 0 ? n : 1) : NULL;
 }
@@ -93,6 +119,8 @@ void *ml_mem_realloc(void *p, size_t n) {
 }
 
 void ml_mem_free(void *p) {
+  if (GET(watched) && p != NULL)
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
   if (keeps && p != NULL && piece_count < PIECES_MAX && piece_room != 0 &&
       malloc_usable_size(p) == piece_room)
     pieces[piece_count++] = p;

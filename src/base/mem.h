@@ -25,7 +25,15 @@ char *ml_mem_dup(const void *p, size_t n);
 ** all after it when `forever`.  n = 0 disarms.  Counts every thread.
 */
 void ml_mem_fail_at(uint64_t n, int forever);
+/* The same for `many` of them in a row. */
+void ml_mem_fail_run(uint64_t n, uint64_t many);
 uint64_t ml_mem_count(void);   /* allocations made since the process began */
+/* While on, allocations (a test's own) neither count nor fail. */
+void ml_mem_aside(int on);
+/* Pieces taken and not given back since the first ml_mem_watch(); before it
+** nobody counts them. */
+void ml_mem_watch(void);
+int64_t ml_mem_live(void);
 
 /*
 ** An arena: many small pieces that end together.  Pieces are aligned for

@@ -42,7 +42,7 @@ static void wait_over(step *s, ml_act *a) {
       if (act_def(s, a)->kind == ML_AK_RECEIVE)
         act_fail(s, a, keep(s, ML_STR("the signal did not come in time")));
       else
-        act_answer(s, a, ML_STR("null"));
+        act_answer(s, a, ML_AWAIT_OVER);
       return;
     case ML_WAIT_TASK:           /* ctx:ask within: the task stays open */
       act_answer(s, a, ML_STR("null"));

@@ -58,6 +58,9 @@ typedef struct ml_entry {         /* of a journal */
   ml_str answer;                  /* JSON; http: {"status","headers","body"} */
 } ml_entry;
 
+/* The answer of an await whose time was over: a null that no signal writes. */
+#define ML_AWAIT_OVER ML_STR(" null")
+
 /*
 ** An activity that would be asked next if the one before it just returns: a
 ** worker may run on to it without waiting.  What it would be asked differs from

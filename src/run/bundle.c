@@ -145,6 +145,8 @@ ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e) {
     b = bundle_make(row->no, row->hash, row->folder, flows, count, rules,
                     row->at_ms);
     rc = b != NULL ? bundle_add(r, b) : ML_NOMEM;
+    if (rc != ML_OK)
+      bundle_free(b);
   } else {
     ml_ruleset_free(rules);
   }
@@ -287,11 +289,12 @@ static void stored(void *arg, ml_rc rc, const ml_err *e) {
   loadrun *l = arg;
   ml_run *r = l->r;
 
-  for (size_t i = 0; i < l->fresh_count; i++)
+  for (size_t i = 0; i < l->fresh_count; i++) {
     if (rc == ML_OK)
       rc = bundle_add(r, l->fresh[i]);
-    else
+    if (rc != ML_OK)
       bundle_free(l->fresh[i]);
+  }
   if (rc == ML_OK) {
     for (size_t i = 0; i < l->name_count; i++) {
       ml_workflow *w = workflow_named(r, l->names[i].name, true);
@@ -549,10 +552,14 @@ static void defined(void *arg, ml_rc rc, const ml_answer *a) {
   bool kept = false;
 
   l->open--;
-  if (rc != ML_OK || a->end != ML_END_RETURNED) {
+  if (rc == ML_NOMEM) {
+    l->rc = rc;
+  } else if (rc != ML_OK || a->end != ML_END_RETURNED) {
     not_defined(l, v, rc, a);
-  } else if (ml_json_parse(&arena, a->text.p, a->text.n, &tree_limits, &tree,
-                           &e) != ML_OK) {
+  } else if ((rc = ml_json_parse(&arena, a->text.p, a->text.n,
+                                 &tree_limits, &tree, &e)) == ML_NOMEM) {
+    l->rc = rc;
+  } else if (rc != ML_OK) {
     char at[300];
 
     snprintf(at, sizeof at, "%s%s", v->f->name.p,
@@ -562,7 +569,10 @@ static void defined(void *arg, ml_rc rc, const ml_answer *a) {
     load_take_rules(l, v, tree);
   } else {
     ml_buf_put(&v->tree, a->text.p, a->text.n);
-    kept = take_folder(l, v, tree) == ML_OK;
+    rc = take_folder(l, v, tree);
+    kept = rc == ML_OK;
+    if (rc == ML_NOMEM)
+      l->rc = rc;
   }
   if (!kept)
     evaluated_free(v);
@@ -575,6 +585,7 @@ void load_ask(loadrun *l, folder *f, uint32_t place) {
   evaluated *v = ml_mem_zero(sizeof *v);
   ml_ask q = {.kind = ML_ASK_DEFINE, .sources = f->sources,
               .source_count = f->source_count, .count_units = true};
+  ml_rc rc;
 
   if (v == NULL) {
     l->rc = ML_NOMEM;
@@ -584,11 +595,16 @@ void load_ask(loadrun *l, folder *f, uint32_t place) {
   v->f = f;
   v->place = place;
   q.owner = owner_of(l->r, f->name);
-  if (l->r->conf.script->ask(l->r->conf.script, &q, defined, v) == ML_OK) {
+  rc = l->r->conf.script->ask(l->r->conf.script, &q, defined, v);
+  if (rc == ML_OK) {
     l->open++;
     return;
   }
-  load_fault(l, f->name.p, "could not be evaluated: its sources are too large");
+  if (rc == ML_NOMEM)
+    l->rc = rc;
+  else
+    load_fault(l, f->name.p,
+               "could not be evaluated: its sources are too large");
   evaluated_free(v);
 }
 

@@ -266,7 +266,7 @@ bool load_record(load *l, const ml_row_record *r) {
   return true;
 }
 
-void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
+ml_rc rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
   load *l = load_of(pr);
   uint64_t seq = pr->p->seq - m->record_count;
   bool ok = l != NULL;
@@ -307,8 +307,7 @@ void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms) {
     partner_tell(r, pr, l, m, now_ms);
   if (m->more_no != 0)
     ok = ok && more_row(pr, l, m);
-  if (!ok && l != NULL)
-    l->starved = true;
+  return ok ? ML_OK : ML_NOMEM;
 }
 
 /* ---- gathering ---- */
@@ -376,9 +375,19 @@ static void put_keys(ml_batch *b, proc *pr, uint32_t workflow, const keys *k) {
   proc_keep_primary(pr);
 }
 
+/* What changes with every step, as the row holds it; false: no memory. */
+static bool pack_process(const proc *pr, ml_buf *data, ml_buf *rest) {
+  ml_buf_reset(data);
+  ml_buf_reset(rest);
+  ml_process_pack_data(pr->p, pr->f, data);
+  ml_process_pack(pr->p, pr->f, rest);
+  return !data->bad && !rest->bad;
+}
+
 /* Gives its due. */
-static int64_t put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
-                           ml_buf *rest, const keys *k) {
+static int64_t put_process(ml_run *r, ml_batch *b, proc *pr,
+                           const ml_buf *data, const ml_buf *rest,
+                           const keys *k) {
   const ml_process *p = pr->p;
   const ml_workflow *wf = ml_run_workflow(r, pr->f->name);
   ml_row_process row = {
@@ -403,10 +412,6 @@ static int64_t put_process(ml_run *r, ml_batch *b, proc *pr, ml_buf *data,
     due_at(r, row.due);
     row.due = 0;
   }
-  ml_buf_reset(data);
-  ml_buf_reset(rest);
-  ml_process_pack_data(p, pr->f, data);
-  ml_process_pack(p, pr->f, rest);
   row.data = (ml_str){data->p, data->len};
   row.rest = (ml_str){rest->p, rest->len};
   ml_batch_process(b, &row);
@@ -502,16 +507,20 @@ enum {
 static void landed(void *arg, ml_batch *b, ml_rc rc);
 static void answer_all(ml_run *r, load *l, ml_rc rc);
 static void release(ml_run *r, carried *c);
+static void end_writes(ml_run *r, const ml_batch *b, writes *w, ml_rc rc);
 
 static void fail_gathering(ml_run *r, ml_rc rc) {
-  while (r->dirty != NULL) {
-    proc *pr = r->dirty;
+  proc *pr = r->dirty;
 
-    r->dirty = pr->next_dirty;
+  r->dirty = NULL;               /* who is told may mark others: a new list */
+  r->dirty_end = &r->dirty;
+  while (pr != NULL) {
+    proc *next = pr->next_dirty;
+
     pr->dirty = false;
     proc_drop(r, pr, rc);
+    pr = next;
   }
-  r->dirty_end = &r->dirty;
 }
 
 /* Is an answer of its script worth waiting for? */
@@ -546,6 +555,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
   while (pr != NULL) {
     proc *next = pr->next_dirty;
     carried *c;
+    bool row = pr->changed || pr->fresh || pr->renew;
 
     if (is_held(pr, now)) {
       pr->next_dirty = NULL;
@@ -559,7 +569,8 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
     if (!pr->gone && pr->load != NULL && r->people.webhook_count > 0)
       webhooks_make(r, pr, pr->load);
     if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved ||
-                      !keys_of(pr, &k))) {
+                      !keys_of(pr, &k) ||
+                      (row && !pack_process(pr, &data, &rest)))) {
       ml_mem_free(c);
       proc_drop(r, pr, ML_NOMEM);
     } else if (!pr->gone) {
@@ -568,7 +579,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
       pr->load = NULL;
       prune_drops(c->load);
       c->unit = ml_batch_unit(b);
-      if (pr->changed || pr->fresh || pr->renew)
+      if (row)
         c->due = put_process(r, b, pr, &data, &rest, &k);
       if (pr->p->transaction_n != 0)
         put_transaction(b, pr, c->load);
@@ -602,8 +613,13 @@ static void flush(void *arg) {
   b = ml_batch_new(r->conf.store);
   fl = ml_mem_zero(sizeof *fl);
   if (b == NULL || fl == NULL) {
+    writes *w = r->writing;
+
     ml_batch_free(b);
     ml_mem_free(fl);
+    r->writing = NULL;
+    r->writing_end = &r->writing;
+    end_writes(r, NULL, w, ML_NOMEM);
     fail_gathering(r, ML_NOMEM);
     return;
   }
@@ -716,8 +732,6 @@ static void left_out(ml_run *r, carried *c, ml_rc rc) {
   if (pr != NULL && rc == ML_EXISTS && !was_fresh(c->load))
     proc_get(r, c->n);
 }
-
-static void end_writes(ml_run *r, const ml_batch *b, writes *w, ml_rc rc);
 
 static void landed(void *arg, ml_batch *b, ml_rc rc) {
   flight *fl = arg;

@@ -14,7 +14,7 @@
 
 enum { AGAIN_MS = 1000 };        /* what could not be handed over now */
 
-typedef struct delivery {
+typedef struct delivery {        /* in the arena of its input */
   ml_run *r;
   int64_t n;                     /* the sender */
   uint32_t no;                   /* its outgoing */
@@ -71,7 +71,6 @@ static void started(void *arg, ml_rc rc, const ml_err *e, int status,
     told_sender(d, ML_EV_UNDELIVERED, ML_STR(""), AGAIN_MS);
   }
   busy_end(d->r);
-  ml_mem_free(d);
 }
 
 static void told(void *arg, ml_rc rc, const ml_err *e, int status,
@@ -87,7 +86,6 @@ static void told(void *arg, ml_rc rc, const ml_err *e, int status,
   else
     told_sender(d, ML_EV_UNDELIVERED, ML_STR(""), AGAIN_MS);
   busy_end(d->r);
-  ml_mem_free(d);
 }
 
 static bool fill_start(const proc *pr, const ml_outgoing *o, ml_input *in) {
@@ -196,12 +194,16 @@ fail:
 void out_deliver(ml_run *r, proc *pr, const ml_effect *ef) {
   const ml_outgoing *o = NULL;
   ml_input *in = ml_input_new();
-  delivery *d = ml_mem_zero(sizeof *d);
+  delivery *d = in != NULL ? ml_arena_zero(&in->arena, sizeof *d) : NULL;
 
   for (uint32_t i = 0; i < pr->p->out_count; i++)
     if (pr->p->outs[i].no == ef->no)
       o = &pr->p->outs[i];
-  if (o == NULL || in == NULL || d == NULL)
+  if (o == NULL) {
+    ml_input_free(in);
+    return;
+  }
+  if (d == NULL)
     goto fail;
   d->r = r;
   d->n = pr->n;
@@ -219,7 +221,8 @@ void out_deliver(ml_run *r, proc *pr, const ml_effect *ef) {
   return;
 fail:
   ml_input_free(in);
-  ml_mem_free(d);
+  proc_event(r, pr, &(ml_event){.kind = ML_EV_UNDELIVERED, .no = ef->no,
+                                .text = ML_STR(""), .after_ms = AGAIN_MS});
 }
 
 /* ---- kept signals ---- */

@@ -325,7 +325,8 @@ void flush_soon(ml_run *r);
 /* As ml_run_write(), for tables that are not cached. */
 void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
                    void *arg);
-void rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
+/* ML_NOMEM: the rows are not all there, the proc is to be dropped. */
+ml_rc rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
 
 /* replay.c: a request is on its way from _hold (done: ML_OK, or ML_EXISTS) until
 ** _release.  Texts of `x` are copied. */

@@ -256,11 +256,11 @@ static bool begins(ml_str s, const char *with) {
 
 /* Does a finished call stand in a new attempt?  A GET that said keep chose
 ** something: its answer has a mark.  A POST that was answered 400 changed
-** nothing outside: it is asked anew, with its key and body.  A signal that was
-** taken will not come again; that none came in time (null) is no answer. */
+** nothing outside: it is asked anew, with its key and body.  A signal comes
+** once: the await that got it stands, one whose time was over waits anew. */
 static bool kept(const ml_entry *e) {
   if (e->kind == ML_CALL_AWAIT)
-    return !ml_str_is(e->answer, "null");
+    return !ml_str_eq(e->answer, ML_AWAIT_OVER);
   if (begins(e->answer, "{\"keep\":true,"))
     return true;
   if (ml_callk_http(e->kind) && ml_callk_kept(e->kind))
@@ -480,7 +480,9 @@ static ml_rc keep_made(ml_run *r, proc *pr, ml_event_kind kind,
                        const ml_made *made) {
   ml_rc rc;
 
-  rows_of_made(r, pr, made, pr->p->updated_ms);
+  rc = rows_of_made(r, pr, made, pr->p->updated_ms);
+  if (rc != ML_OK)
+    return rc;                              /* the caller drops it */
   mail_notify(r, pr, made, pr->p->updated_ms);
   pr->turns++;
   rc = keep_effects(r, pr, made);

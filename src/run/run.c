@@ -119,10 +119,10 @@ void ml_run_free(ml_run *r) {
 
 ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done,
                   void *arg) {
-  ml_rc rc = ml_store_read(r->conf.store, work, done, arg);
+  ml_rc rc = ml_loop_later(r->conf.loop, (ml_loop_fn *)ml_run_reap, r);
 
-  if (rc == ML_OK)
-    ml_loop_later(r->conf.loop, (ml_loop_fn *)ml_run_reap, r);
+  if (rc == ML_OK)               /* who reaps is sure first: else none reads */
+    rc = ml_store_read(r->conf.store, work, done, arg);
   return rc;
 }
 

@@ -315,10 +315,15 @@ void ml_run_put(ml_run *r, ml_input *in) {
     start_take(r, in);
     return;
   }
-  pr = in->n > 0 && in->n < r->next_n ? proc_get(r, in->n) : NULL;
-  if (pr == NULL) {
+  if (in->n <= 0 || in->n >= r->next_n) {
     ml_err_set(&e, ML_NOT_FOUND, "", "there is no such process");
     input_answer(r, in, ML_NOT_FOUND, &e);
+    return;
+  }
+  pr = proc_get(r, in->n);
+  if (pr == NULL) {
+    ml_err_set(&e, ML_NOMEM, "", "memory is short; nothing was changed");
+    input_answer(r, in, ML_NOMEM, &e);
     return;
   }
   {
