@@ -59,6 +59,9 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 test:
 	@contrib/setup test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/check_alloc $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -84,11 +87,14 @@ bench: setup
 
 # Longer than `make test`: the disk stopped at every operation, seeds, hostile
 # scripts and requests, fuzzing.
-CHECKS = check_crash check_sim check_sandbox check_http
-$(addprefix $(BUILD)/,check_crash check_sim): $(wildcard tests/sim/*.c)
+CHECKS = check_crash check_sim check_alloc check_sandbox check_http
+$(addprefix $(BUILD)/,check_crash check_sim check_alloc): $(wildcard tests/sim/*.c)
+# check_alloc stands between Lua and its allocator.
+WRAP = -Wl,--wrap=ml_region_alloc,--wrap=ml_region_lift
+$(BUILD)/check_alloc: LDLIBS += $(WRAP)
 $(addprefix $(BUILD)/,$(CHECKS)): $(BUILD)/%: tests/%.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
-check-crash check-sandbox check-http: check-%: setup
+check-crash check-alloc check-sandbox check-http: check-%: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/check_$*
 	@BUILD=$(BUILD) $(BUILD)/check_$*
 check-kill: setup
@@ -108,6 +114,7 @@ check-planted: setup
 # The same under AddressSanitizer and UndefinedBehaviorSanitizer.
 check-sandbox-asan check-http-asan: check-%-asan:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)-asan CFLAGS="-g -O1 -fsanitize=address,undefined -fno-omit-frame-pointer" check-$*
+	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" PLANT_WRAP="$(WRAP)" tests/planted $(PLANT)
 fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:
@@ -116,4 +123,5 @@ clean:
 .PHONY: all setup test demo demo-cloudportal bench check-crash check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo demo-partners bench check-crash check-kill check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo demo-partners bench check-crash check-kill check-million check-sandbox check-http check-planted sim fuzz clean
+.PHONY: all setup test demo bench check-crash check-alloc check-sandbox check-http check-planted sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

@@ -22,170 +22,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "sim/world.h"
-
-typedef struct scenario {
-  const char *name;
-  bool from_nothing;             /* no store yet, definitions come in */
-  uint64_t log_max;
-  void (*act)(world *w);
-} scenario;
-
-/* ---- scenarios: each can be gone through again from the top ---- */
-
-static void sc_start(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "chain", -1));
-  world_run_out(w);
-}
-
-static void sc_timer(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "timer", -1));
-  world_run_out(w);
-}
-
-/* One message comes before anybody waits for it. */
-static void sc_signal(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "waits", -1));
-  world_ensure(w, world_ask(w, ASK_SIGNAL, 2, "note", 1));
-  world_ensure(w, world_ask(w, ASK_SIGNAL, 3, "paid", 1));
-  world_run_out(w);
-}
-
-/* A task is done when it is there: after an error it may take until the end of
-** a lease. */
-static void ensure_task(world *w, ask_kind kind, int tag, const char *what,
-                        int of) {
-  ask *a = world_ask(w, kind, tag, what, of);
-
-  world_settle(w);
-  for (int i = 0; i < 4 && a->task == 0 && world_alive(w); i++) {
-    a->task = world_task_of(w, world_n_of(w, of));
-    if (a->task == 0)
-      world_pass(w, 61000);
-  }
-  if (a->task != 0)
-    world_ensure(w, a);
-}
-
-static void sc_task(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "manual", -1));
-  ensure_task(w, ASK_CLAIM, 2, NULL, 1);
-  ensure_task(w, ASK_COMPLETE, 3, "yes", 1);
-  world_run_out(w);
-}
-
-static void sc_cancel(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "manual", -1));
-  world_ensure(w, world_ask(w, ASK_START, 2, "timer", -1));
-  world_ensure(w, world_ask(w, ASK_START, 3, "chain", -1));
-  world_ensure(w, world_ask(w, ASK_CANCEL, 4, NULL, 1));
-  world_ensure(w, world_ask(w, ASK_CANCEL, 5, NULL, 2));
-  world_run_out(w);
-}
-
-/* The log may be 40 pages long: it is begun anew now and then. */
-static void sc_checkpoint(world *w) {
-  for (int i = 1; i <= 6; i++)
-    world_ensure(w, world_ask(w, ASK_START, i, "chain", -1));
-  world_run_out(w);
-}
-
-static void sc_retry(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "retry", -1));
-  world_run_out(w);
-}
-
-/* The machine stops with a timer, a call and a task under way. */
-static void sc_boot(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "timer", -1));
-  world_ensure(w, world_ask(w, ASK_START, 2, "chain", -1));
-  world_ensure(w, world_ask(w, ASK_START, 3, "manual", -1));
-  if (w->step == 0 && world_alive(w)) {
-    w->step = 1;
-    if (!world_kill(w, DISK_SOME))
-      return;
-    world_check(w, false);
-  }
-  ensure_task(w, ASK_COMPLETE, 4, "no", 3);
-  world_run_out(w);
-}
-
-/* The machine stops while a call is on its way: the call is made again as soon
-** as the engine is back, not when somebody's lease ends a minute later. */
-static void sc_flight(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "chain", -1));
-  if (w->step == 0 && world_alive(w)) {
-    w->step = 1;
-    if (!world_kill(w, DISK_SOME))
-      return;
-    for (int i = 0; i < 5; i++)
-      world_pass(w, 1000);
-    if (disk.fail_at == 0 && world_is_open(w, world_n_of(w, 1)))
-      world_fault(w, "what was in flight is not taken up after a start");
-    world_check(w, false);
-  }
-  world_run_out(w);
-}
-
-static void sc_define(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "chain", -1));
-  world_run_out(w);
-}
-
-static void sc_call(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "parent", -1));
-  world_run_out(w);
-}
-
-static void sc_pair(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "pair", -1));
-  world_run_out(w);
-}
-
-static void sc_split(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 2, "split", -1));
-  ensure_task(w, ASK_COMPLETE, 3, "fine", 2);
-  world_run_out(w);
-}
-
-/* Closed in order, opened again. */
-static void sc_leave(world *w) {
-  world_ensure(w, world_ask(w, ASK_START, 1, "timer", -1));
-  if (w->step == 0 && world_alive(w)) {
-    w->step = 1;
-    world_down(w);
-    if (disk.dead || !world_up(w, false))
-      return;
-  }
-  world_run_out(w);
-}
-
-static const scenario scenarios[] = {
-  {"start", false, 0, sc_start},
-  {"timer", false, 0, sc_timer},
-  {"signal", false, 0, sc_signal},
-  {"task", false, 0, sc_task},
-  {"cancel", false, 0, sc_cancel},
-  {"checkpoint", false, 40 * 4120, sc_checkpoint},
-  {"boot", false, 0, sc_boot},
-  {"retry", false, 0, sc_retry},
-  {"call", false, 0, sc_call},
-  {"pair", false, 0, sc_pair},
-  {"split", false, 0, sc_split},
-  {"leave", false, 0, sc_leave},
-  {"flight", false, 0, sc_flight},
-  {"define", true, 0, sc_define},
-};
-enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
-
-static peer_way way(world *w, const char *url, uint32_t before,
-                    int64_t *delay_ms) {
-  (void)w;
-  (void)delay_ms;
-  if (strstr(url, "/unready") != NULL && before < 2)
-    return before == 0 ? PEER_500 : PEER_LOST_AFTER;
-  return PEER_GOOD;
-}
+#include "sim/scene.h"
 
 /* ---- one case ---- */
 
@@ -240,7 +77,7 @@ static void arm(const plan *p) {
 }
 
 /* Start again on what the disk kept, and let clients and engine go on. */
-static void go_on(world *w, const scenario *s, disk_keep keep) {
+static void go_on(world *w, const scene *s, disk_keep keep) {
   disk.dead = true;
   world_down(w);
   disk_heal();
@@ -254,7 +91,7 @@ static void go_on(world *w, const scenario *s, disk_keep keep) {
   world_check(w, true);
 }
 
-static void after_error(world *w, const scenario *s) {
+static void after_error(world *w, const scene *s) {
   if (w->ready && world_alive(w)) {       /* room again: it goes on by itself */
     disk_heal();
     world_check(w, false);
@@ -268,7 +105,7 @@ static void after_error(world *w, const scenario *s) {
 
 /* How many promises were broken. */
 static int run_case(const plan *p, points *dry, uint64_t *checks) {
-  const scenario *s = &scenarios[p->scenario];
+  const scene *s = &scenes[p->scenario];
   uint64_t seed = (uint64_t)p->scenario * 1000003 + p->op * 31 +
                   (uint64_t)p->mode * 7 + p->second;
   char one[300];                 /* a folder with one definition is enough */
@@ -281,7 +118,7 @@ static int run_case(const plan *p, points *dry, uint64_t *checks) {
   w.seed = seed;
   ml_rand_seed(&w.rand, seed);
   w.tell = verbose && dry == NULL;
-  w.way = way;
+  w.way = scene_way;
   w.log_max = s->log_max;
   if (!s->from_nothing)
     disk_put(image);
@@ -355,7 +192,7 @@ static bool applies(mode m, disk_op op) {
 
 static void tell_broken(const plan *p, const disk_site *site) {
   printf("broken: check_crash --case %s/%llu/%s/%s   (%s of the %s, page %u)\n",
-         scenarios[p->scenario].name, (unsigned long long)p->op,
+         scenes[p->scenario].name, (unsigned long long)p->op,
          mode_names[p->mode], second_name(p), disk_op_name(site->op),
          disk_file_name(site->file), site->page);
 }
@@ -367,7 +204,7 @@ static sums run_scenario(int k) {
 
   if (run_case(&none, &dry, &s.checks) != 0) {
     printf("broken: check_crash --case %s/0/before/synced\n",
-           scenarios[k].name);
+           scenes[k].name);
     s.broken++;
   }
   s.ops = dry.n;
@@ -386,7 +223,7 @@ static sums run_scenario(int k) {
         }
       }
   printf("%-11s %6zu %9zu %7llu %7llu %7llu %7llu %8llu %7d\n",
-         scenarios[k].name, s.ops, s.distinct, (unsigned long long)s.cases[0],
+         scenes[k].name, s.ops, s.distinct, (unsigned long long)s.cases[0],
          (unsigned long long)s.cases[1], (unsigned long long)s.cases[2],
          (unsigned long long)s.cases[3], (unsigned long long)s.checks,
          s.broken);
@@ -412,18 +249,6 @@ static bool make_image(void) {
   return ok;
 }
 
-static int scenario_named(const char *name, size_t n) {
-  for (int i = 0; i < SCENARIOS; i++)
-    if (strlen(scenarios[i].name) == n &&
-        strncmp(scenarios[i].name, name, n) == 0)
-      return i;
-  fprintf(stderr, "no scenario '%.*s'; there are:", (int)n, name);
-  for (int i = 0; i < SCENARIOS; i++)
-    fprintf(stderr, " %s", scenarios[i].name);
-  fputc('\n', stderr);
-  return -1;
-}
-
 /* "timer/37/before/some" */
 static int one_case(const char *text) {
   plan p = {0};
@@ -439,7 +264,7 @@ static int one_case(const char *text) {
             "synced|some|once|on\n");
     return 2;
   }
-  p.scenario = scenario_named(text, (size_t)(slash - text));
+  p.scenario = scene_named(text, (size_t)(slash - text));
   for (int i = 0; i < MODES; i++)
     if (strcmp(m, mode_names[i]) == 0)
       p.mode = (mode)i;
@@ -459,7 +284,7 @@ static int all(int only) {
 
   printf("%-11s %6s %9s %7s %7s %7s %7s %8s %7s\n", "scenario", "ops",
          "distinct", "before", "after", "EIO", "ENOSPC", "checks", "broken");
-  for (int k = 0; k < SCENARIOS; k++) {
+  for (int k = 0; k < SCENES; k++) {
     sums s;
 
     if ((only >= 0 && k != only) || (first_only && sum.broken > 0))
@@ -489,7 +314,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--case") == 0 && i + 1 < argc) {
       one = argv[++i];
     } else if (strcmp(argv[i], "--scenario") == 0 && i + 1 < argc) {
-      only = scenario_named(argv[i + 1], strlen(argv[i + 1]));
+      only = scene_named(argv[i + 1], strlen(argv[i + 1]));
       i++;
       if (only < 0)
         return 2;

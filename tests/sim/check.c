@@ -490,7 +490,7 @@ void world_check(world *w, bool whole) {
   l->w = w;
   l->rc = ML_IO;
   w->checks++;
-  disk.aside = true;
+  world_aside(true);
   l->audit.flow = ml_run_flow_in;
   l->audit.arg = ml_run_flow_list(w->run, &l->arena);
   l->audit.now_ms = w->clock.wall;
@@ -522,7 +522,7 @@ void world_check(world *w, bool whole) {
     if (l->rows[i].p.status == ML_OPEN)
       tell_open(w, &l->rows[i]);
 end:
-  disk.aside = false;
+  world_aside(false);
   ml_arena_free(&l->arena);
   free(l);
 }
@@ -570,8 +570,8 @@ void world_check_call(world *w, const char *key) {
   }
   l.n = ml_process_id_n(id);
   l.call = ml_str_of(dot + 1);
-  disk.aside = true;
+  world_aside(true);
   if (ml_store_read(w->store, read_leaving, nothing, &l) != ML_OK)
     world_fault(w, "the store cannot be read when %s leaves", key);
-  disk.aside = false;
+  world_aside(false);
 }

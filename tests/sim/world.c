@@ -44,6 +44,12 @@ void world_fault(world *w, const char *fmt, ...) {
     fprintf(stderr, "# broken: %s\n", text);
 }
 
+/* What the test does for itself: no fault hits it. */
+void world_aside(bool on) {
+  disk.aside = on;
+  ml_mem_aside(on);
+}
+
 /* ---- up and down ---- */
 
 void world_init(world *w, uint64_t seed, const char *flows) {
@@ -101,7 +107,12 @@ static bool wait_for(world *w) {
 }
 
 static void tell_fault(void *arg, const char *at, const char *text) {
-  world_fault(arg, "%s: %s", at, text);
+  world *w = arg;
+
+  if (text[0] == '\0')
+    world_fault(w, "%s: a fault without a word", at);
+  if (!w->starved)
+    world_fault(w, "%s: %s", at, text);
 }
 
 /* aiko is in every lane. */
@@ -150,9 +161,11 @@ bool world_up(world *w, bool load) {
   w->boots++;
   w->stopped = w->ready = false;
   memset(&w->up_err, 0, sizeof w->up_err);
-  if (ml_loop_new(&w->clock.base, &w->loop) != ML_OK ||
-      ml_script_inline_new(&w->script) != ML_OK)
-    abort();
+  w->up_rc = ml_loop_new(&w->clock.base, &w->loop);
+  if (w->up_rc == ML_OK)
+    w->up_rc = ml_script_inline_new(&w->script);
+  if (w->up_rc != ML_OK)
+    return false;
   w->up_rc = ml_store_open(&sc, &w->store, &w->up_err);
   if (w->up_rc != ML_OK)
     return false;
@@ -310,11 +323,11 @@ static void work_counts(void *arg, ml_read *r) {
 int64_t world_open(world *w) {
   look l = {.rc = ML_IO};
 
-  disk.aside = true;
+  world_aside(true);
   if (ml_store_read(w->store, work_counts, nothing, &l) != ML_OK ||
       l.rc != ML_OK)
     l.open = -1;
-  disk.aside = false;
+  world_aside(false);
   return l.open;
 }
 
@@ -333,10 +346,10 @@ bool world_is_open(world *w, int64_t n) {
 
   if (!world_alive(w))
     return false;
-  disk.aside = true;
+  world_aside(true);
   if (ml_store_read(w->store, work_status, nothing, &l) != ML_OK)
     l.found = false;
-  disk.aside = false;
+  world_aside(false);
   return l.found;
 }
 
@@ -358,10 +371,10 @@ uint32_t world_task_of(world *w, int64_t n) {
 
   if (!world_alive(w))
     return 0;
-  disk.aside = true;
+  world_aside(true);
   if (ml_store_read(w->store, work_task, nothing, &l) != ML_OK)
     l.task = 0;
-  disk.aside = false;
+  world_aside(false);
   return l.task;
 }
 
@@ -551,6 +564,7 @@ void world_send(world *w, ask *a) {
 
   if (!world_alive(w))
     return;
+  world_aside(true);
   in = ml_input_new();
   h = in != NULL ? ml_arena_alloc(&in->arena, sizeof *h) : NULL;
   if (h == NULL)
@@ -567,6 +581,7 @@ void world_send(world *w, ask *a) {
   in->render = render;
   in->done = on_answer;
   in->arg = h;
+  world_aside(false);
   if (a->state != ASK_ACKED)
     a->state = ASK_OUT;
   a->at_ms = w->clock.wall;
@@ -578,6 +593,59 @@ void world_send(world *w, ask *a) {
     return;
   }
   ml_run_put(w->run, in);
+}
+
+/* ---- the operator ---- */
+
+typedef struct open_ones {
+  int64_t list[100];
+  size_t count;
+} open_ones;
+
+static void work_open_ones(void *arg, ml_read *r) {
+  open_ones *o = arg;
+  ml_find_process f = {.status = ML_OPEN, .run = -1, .limit = 100};
+  ml_row_process *list = NULL;
+  ml_arena a = {0};
+
+  if (ml_read_processes(r, &a, &f, &list, &o->count) != ML_OK)
+    o->count = 0;
+  for (size_t i = 0; i < o->count; i++)
+    o->list[i] = list[i].n;
+  ml_arena_free(&a);
+}
+
+static void on_retried(void *arg, ml_rc rc, const ml_err *e, int status,
+                       const ml_buf *out, bool again) {
+  (void)arg;
+  (void)rc;
+  (void)e;
+  (void)status;
+  (void)out;
+  (void)again;
+}
+
+void world_retry_all(world *w) {
+  open_ones o = {.count = 0};
+
+  if (!world_alive(w))
+    return;
+  world_aside(true);
+  if (ml_store_read(w->store, work_open_ones, nothing, &o) != ML_OK)
+    o.count = 0;
+  world_aside(false);
+  for (size_t i = 0; i < o.count && world_alive(w); i++) {
+    ml_input *in = ml_input_new();
+
+    if (in == NULL)
+      return;
+    in->n = o.list[i];
+    in->ev.kind = ML_EV_RETRIED;
+    in->ev.actor.operator_ = true;
+    in->done = on_retried;
+    ml_run_put(w->run, in);
+    world_settle(w);
+  }
 }
 
 void world_ensure(world *w, ask *a) {

@@ -100,6 +100,7 @@ struct world {
   int begun;                   /* world_up's begin: 0 open, 1 done, -1 failed */
   ml_rc up_rc;
   ml_err up_err;
+  bool starved;                /* memory is short now and then */
   int64_t boot;                /* the highest number of a start so far */
   /* clients */
   ask *asks;
@@ -155,6 +156,10 @@ uint32_t world_task_of(world *w, int64_t n);
 int64_t world_open(world *w);
 bool world_is_open(world *w, int64_t n);
 int64_t world_n_of(world *w, int tag);        /* process of a start; 0 */
+
+void world_aside(bool on);                   /* a look of the test's own */
+/* As an operator who sees the incidents: retry every open process. */
+void world_retry_all(world *w);
 
 /* A broken promise; printed, counted. */
 void world_fault(world *w, const char *fmt, ...)
