@@ -132,7 +132,6 @@ static ml_rc on_judged(step *s) {
 static ml_rc on_misjudged(step *s) {
   ml_strand *st = judged(s);
   ml_str name;
-  ml_record *r;
 
   if (st == NULL)
     return ML_STALE;
@@ -141,8 +140,7 @@ static ml_rc on_misjudged(step *s) {
                         (int)name.n, name.p,
                         (int)(s->ev->text.n > 600 ? 600 : s->ev->text.n),
                         s->ev->text.p);
-  r = tell(s, ML_TOLD_BROKE, st->no, st->phase, s->p->message);
-  r->data = ML_NOSTR;
+  tell(s, ML_TOLD_BROKE, st->no, -1, s->p->message);   /* no activity's */
   st->judging = false;
   st->stuck = true;
   run_update(s);
@@ -195,6 +193,8 @@ ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
     return ml_err_set(e, ML_NOT_FOUND, "", "the process is deleted; it can only "
                       "be restored");
   rc = handlers[ev->kind](&s);
+  if (rc == ML_OK && p->mail_count > 0 && p->status == ML_OPEN && !s.starved)
+    mail_out(&s);
   if (s.starved)
     return ML_NOMEM;
   if (rc == ML_OK)

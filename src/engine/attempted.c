@@ -254,14 +254,6 @@ static void want_await(step *s, ml_act *a, const ml_json *w) {
 
   a->call_arg = keep(s, name);
   act_rest(s, a, ML_WAIT_SIGNAL, within > 0 ? s->now->wall_ms + within : 0);
-  for (uint32_t i = 0; i < s->p->mail_count; i++)
-    if (ml_str_eq(s->p->mails[i].name, name)) {
-      ml_effect *ef = effect(s, ML_DO_TAKE_MAIL, a->no);
-
-      a->mail = ef->mail = s->p->mails[i].no;
-      ef->slice = a->slice;
-      return;
-    }
 }
 
 /* Another process, or a transaction, is to be started: kept until it surely

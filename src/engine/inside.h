@@ -57,6 +57,7 @@ ml_str drafts_value(const step *s, const drafts *d, uint16_t field);
 void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by);
 void phase_judged(step *s, ml_strand *st, const bool *truths);
 void phase_ask_when(step *s, ml_strand *st);
+void phase_again(step *s, ml_strand *st);         /* stuck: an operator's retry */
 void phase_settle(step *s, uint32_t strand_no);   /* go on if the phase is done */
 /* Where a phase of f leads on that outcome: a phase, ML_TO_JOIN, ML_TO_FINISH. */
 int32_t phase_next(const ml_flow *f, uint16_t phase, ml_str outcome);
@@ -110,6 +111,7 @@ bool task_asked_again(step *s, const ml_act *a, ml_str form);
 ** there is a list at all. */
 bool *task_edits(step *s, const ml_json *task, bool *some);
 void ask_again(step *s);       /* is_complete of who waits to be asked */
+void mail_out(step *s);        /* kept signals to who awaits them */
 void assign(step *s, ml_str who);
 ml_rc object_check(step *s);   /* edit.c: the event's ids of others */
 void object_apply(step *s);

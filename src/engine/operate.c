@@ -96,7 +96,7 @@ ml_rc on_retried(step *s) {
     for (uint32_t i = 0; i < s->p->strand_count; i++)
       if (s->p->strands[i].stuck) {
         n++;
-        phase_ask_when(s, &s->p->strands[i]);
+        phase_again(s, &s->p->strands[i]);
       }
     if (n == 0)
       return ml_err_set(s->e, ML_CONFLICT, "", "nothing of this process has "
@@ -289,11 +289,28 @@ static ml_rc keep_mail(step *s, ml_str json) {
   return ML_OK;
 }
 
-static bool mail_waits(const ml_process *p, ml_str name) {
-  for (uint32_t i = 0; i < p->mail_count; i++)
-    if (ml_str_eq(p->mails[i].name, name))
+static bool mail_taken(const ml_process *p, uint32_t no) {
+  for (uint32_t i = 0; i < p->act_count; i++)
+    if (p->acts[i].mail == no)
       return true;
   return false;
+}
+
+/* Whoever awaits a signal is given the oldest that is kept and nobody else is
+** being given: one that was given up by its attempt is free again. */
+void mail_out(step *s) {
+  for (uint32_t i = 0; i < s->p->mail_count; i++) {
+    const ml_mail *m = &s->p->mails[i];
+    ml_act *a = mail_taken(s->p, m->no) ? NULL : waiting_for(s, m->name);
+    ml_effect *ef;
+
+    if (a == NULL || act_def(s, a)->kind == ML_AK_RECEIVE)
+      continue;
+    a->mail = m->no;
+    ef = effect(s, ML_DO_TAKE_MAIL, a->no);
+    ef->mail = m->no;
+    ef->slice = a->slice;
+  }
 }
 
 static bool receive_step_named(const step *s, ml_str name) {
@@ -335,7 +352,7 @@ ml_rc on_signalled(step *s) {
     ml_buf_free(&b);
     return ML_NOMEM;
   }
-  if (a != NULL && !mail_waits(s->p, s->ev->text)) {
+  if (a != NULL) {                          /* so none of this name is kept */
     tell(s, ML_TOLD_SIGNAL, a->no, a->def, s->ev->text);
     act_answer(s, a, (ml_str){b.p, b.len});
   } else {

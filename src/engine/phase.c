@@ -130,6 +130,24 @@ void phase_judged(step *s, ml_strand *st, const bool *truths) {
   phase_start(s, st->no, truths);
 }
 
+/* A bound is passed and no activity led here: the list of phases stands still
+** before the phase, the run is in Error. */
+static void phase_bound(step *s, ml_strand *st, int32_t phase) {
+  const ml_phase *ph = &s->f->phases[phase];
+
+  st->phase = (uint16_t)phase;
+  st->stuck = true;
+  s->p->message = keepf(s, "phase '%.*s' may be entered %u times, not more",
+                        (int)ph->name.n, ph->name.p, ph->max);
+  tell(s, ML_TOLD_BROKE, st->no, -1, s->p->message);   /* no activity's */
+}
+
+/* Before a phase that could not be entered: once more. */
+void phase_again(step *s, ml_strand *st) {
+  st->stuck = false;
+  phase_enter(s, st->no, st->phase, NULL);
+}
+
 /* Move the strand to a phase, or to its end (ML_TO_JOIN, ML_TO_FINISH).  `by`:
 ** the activity whose outcome led there, Failure when a bound is passed. */
 void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by) {
@@ -154,7 +172,11 @@ void phase_enter(step *s, uint32_t strand_no, int32_t phase, ml_act *by) {
     phase_settle(s, parent);
     return;
   }
-  if (!may_enter(s, st, phase) && by != NULL) {
+  if (!may_enter(s, st, phase) && by == NULL) {
+    phase_bound(s, st, phase);
+    return;
+  }
+  if (!may_enter(s, st, phase)) {
     ml_str name = s->f->phases[phase].name;
 
     act_fail(s, by, keepf(s, "phase '%.*s' may be entered %u times, not more",

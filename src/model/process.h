@@ -28,7 +28,8 @@ typedef struct ml_strand {
   uint16_t phase;         /* flow->phases: where it stands */
   bool ended;             /* joined; kept until its parent's phase ends */
   bool judging;           /* waits for the `when`s of its phase */
-  bool stuck;             /* one of them raised: an operator's retry asks again */
+  bool stuck;             /* one of them raised, or its phase may not be entered
+                             once more: an operator's retry looks again */
   uint32_t slice;         /* counts the times they were asked */
   uint16_t *entered;      /* how often each phase of the list was entered;
                              phase_count numbers */
