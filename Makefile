@@ -115,6 +115,12 @@ check-planted: setup
 check-sandbox-asan check-http-asan: check-%-asan:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)-asan CFLAGS="-g -O1 -fsanitize=address,undefined -fno-omit-frame-pointer" check-$*
 	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" PLANT_WRAP="$(WRAP)" tests/planted $(PLANT)
+# The whole suite under sanitizers, each in a build of its own.
+SANITIZE-asan = address,undefined -fno-sanitize-recover=undefined
+SANITIZE-tsan = thread
+check-asan check-tsan: check-%:
+	@TEST_TIMEOUT=$(or $(TEST_TIMEOUT),1800) $(MAKE) --no-print-directory BUILD=$(BUILD)-$* \
+	  CFLAGS="-g -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE-$*)" test
 fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:
@@ -124,4 +130,5 @@ clean:
 .PHONY: all setup test demo demo-partners bench check-crash check-kill check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo demo-partners bench check-crash check-kill check-million check-sandbox check-http check-planted sim fuzz clean
 .PHONY: all setup test demo bench check-crash check-alloc check-sandbox check-http check-planted sim fuzz clean
+.PHONY: all setup test demo bench check-crash check-alloc check-sandbox check-http check-planted check-asan check-tsan sim fuzz clean
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)
