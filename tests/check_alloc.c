@@ -31,6 +31,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sim/old.h"
 #include "sim/scene.h"
 
 enum { RUN = 31, SECONDS = 60 };
@@ -245,7 +246,9 @@ static result run_case(const plan *p) {
   w.way = scene_way;
   w.starved = p->n > 0;
   w.log_max = s->log_max;
-  if (!s->from_nothing)
+  if (s->old)
+    old_put(&w);
+  else if (!s->from_nothing)
     disk_put(image);
   through(&w, s, p, &r);
   world_free(&w);
@@ -499,10 +502,12 @@ int main(int argc, char **argv) {
   disk_register();
   sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE,
             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (sh == MAP_FAILED || !make_image())
+  if (sh == MAP_FAILED || !make_image() ||
+      !old_make(flows))
     return 2;
   code = one != NULL ? one_case(one) : all(only, only_kind);
   disk_image_free(image);
+  old_free();
   disk_reset(1);
   return code;
 }

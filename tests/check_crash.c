@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "sim/old.h"
 #include "sim/scene.h"
 
 /* ---- one case ---- */
@@ -120,7 +121,9 @@ static int run_case(const plan *p, points *dry, uint64_t *checks) {
   w.tell = verbose && dry == NULL;
   w.way = scene_way;
   w.log_max = s->log_max;
-  if (!s->from_nothing)
+  if (s->old)
+    old_put(&w);
+  else if (!s->from_nothing)
     disk_put(image);
   disk.state = (uint64_t)p->scenario << 48 | UINT64_C(1) << 32;
   if (dry != NULL) {
@@ -330,10 +333,11 @@ int main(int argc, char **argv) {
   }
   ml_log_to(2, ML_ERROR_LEVEL);
   disk_register();
-  if (!make_image())
+  if (!make_image() || !old_make(flows))
     return 2;
   code = one != NULL ? one_case(one) : all(only);
   disk_image_free(image);
+  old_free();
   disk_reset(1);
   return code;
 }

@@ -14,9 +14,10 @@ typedef struct scene {
   bool from_nothing;             /* no store yet, definitions come in */
   uint64_t log_max;
   void (*act)(world *w);
+  bool old;                      /* on a store of an older program (old.h) */
 } scene;
 
-enum { SCENES = 14 };
+enum { SCENES = 15 };
 extern const scene scenes[SCENES];
 
 /* "/unready" is not ready twice, then all is good. */
