@@ -101,6 +101,35 @@ static void sc_flight(world *w) {
   world_run_out(w);
 }
 
+/* The wall clock leaps: past 2038, past 2100, an hour on, two days back.  Who
+** sleeps wakes once, never too early (the checks look at what it wrote down). */
+static void leap(world *w, int step, int64_t ms) {
+  if (w->step != step || !world_alive(w))
+    return;
+  w->step++;
+  w->clock.wall += ms;
+  if (ms < 0)
+    w->turned_back -= ms;
+  ml_run_tick(w->run);
+  world_settle(w);
+  if (world_alive(w))
+    world_check(w, false);
+}
+
+static void sc_clock(world *w) {
+  const int64_t hour = 3600000, day = 24 * hour, year = 365 * day;
+
+  world_ensure(w, world_ask(w, ASK_START, 1, "timer", -1));
+  leap(w, 0, 13 * year);
+  world_ensure(w, world_ask(w, ASK_START, 2, "timer", -1));
+  leap(w, 1, hour);
+  world_ensure(w, world_ask(w, ASK_START, 3, "timer", -1));
+  leap(w, 2, -2 * day);
+  world_ensure(w, world_ask(w, ASK_START, 4, "timer", -1));
+  leap(w, 3, 63 * year);
+  world_run_out(w);
+}
+
 /* Brought up to date; then what was under way goes on. */
 static void sc_migrate(world *w) {
   if (world_alive(w) && w->ready)
@@ -160,6 +189,7 @@ const scene scenes[SCENES] = {
   {"split", false, 0, sc_split, false},
   {"leave", false, 0, sc_leave, false},
   {"flight", false, 0, sc_flight, false},
+  {"clock", false, 0, sc_clock, false},
   {"define", true, 0, sc_define, false},
   {"migrate", false, 0, sc_migrate, true},
 };
