@@ -21,10 +21,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WIDE 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define WIDE 1
 #endif
 #endif
@@ -182,8 +182,8 @@ static const int calls[] = {
   SCMP_SYS(getpid), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-/* What AddressSanitizer and UndefinedBehaviorSanitizer do themselves: their
-** stacks and maps, and a report on standard error. */
+/* What the sanitizers of addresses, undefined behaviour and threads do
+** themselves: their stacks and maps, and a report on standard error. */
 static const int wide_calls[] = {
   SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(gettid),
   SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getrlimit),

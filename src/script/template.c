@@ -84,7 +84,7 @@ static void keep_two(int sock, int page) {
   int a = sock < page ? sock : page, b = sock < page ? page : sock;
   int first = 0;
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   first = 3;
   close(0);
   close(1);
