@@ -502,9 +502,10 @@ int main(int argc, char **argv) {
   disk_register();
   sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE,
             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (sh == MAP_FAILED || !make_image() ||
-      !old_make(flows))
+  if (sh == MAP_FAILED)
     return 2;
+  if (!make_image() || !old_make(flows))
+    return 1;
   code = one != NULL ? one_case(one) : all(only, only_kind);
   disk_image_free(image);
   old_free();

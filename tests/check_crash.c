@@ -334,7 +334,7 @@ int main(int argc, char **argv) {
   ml_log_to(2, ML_ERROR_LEVEL);
   disk_register();
   if (!make_image() || !old_make(flows))
-    return 2;
+    return 1;
   code = one != NULL ? one_case(one) : all(only);
   disk_image_free(image);
   old_free();

@@ -502,7 +502,7 @@ int main(int argc, char **argv) {
   ml_log_to(2, ML_ERROR_LEVEL);
   disk_register();
   if (!make_image())
-    return 2;
+    return 1;
   code = seed != 0 ? one_seed(seed, steps) : run_seeds(from, seeds, steps, first);
   disk_image_free(image);
   disk_reset(1);
