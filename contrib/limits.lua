@@ -17,7 +17,7 @@ local rows = {
   { "CPU time of a slice before it is run again under the count: activity; rule",
     { MS, box, "l%.soft_ms : (%d+)" }, { MS, "src/script/worker.c", "RULE_SOFT_MS = (%d+)" } },
   { "time of a slice before its worker is killed: rule; else",
-    { MS, "src/script/host.c", "ML_ASK_RULE %? (%d+) : %d+" }, { MS, "src/script/host.c", "ML_ASK_RULE %? %d+ : (%d+)" } },
+    { MS, "src/script/host.c", "ML_ASK_RULE %? (%d+) : " }, { MS, "src/script/host.c", "ML_ASK_RULE %? %d+ : [^;]-(%d+);" } },
   { "deaths of workers on one slice", { N, "src/script/host_inside.h", "DEATHS_MAX = (%d+)" } },
   { "script workers: most; with those made while slices run long; of these kept for others",
     { N, "src/script/host_inside.h", "WORKERS_MAX = (%d+)" }, { N, "src/script/host_inside.h", "PLACES_MAX = (%d+)" }, { N, "src/script/host_inside.h", "SPARE = (%d+)" } },

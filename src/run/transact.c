@@ -468,6 +468,7 @@ static void ask(asking *x) {
   ml_jw_raw(&w, x->seen);
   ml_jw_end(&w);
   memcpy(q.bundle, b->hash, sizeof q.bundle);
+  q.owner = owner_of(x->r, b->folder);
   q.payload = (ml_str){payload.p, payload.len};
   q.now_ms = now_wall(x->r);
   rc = payload.bad ? ML_NOMEM

@@ -150,6 +150,7 @@ static ml_rc ask(trial *t) {
   ml_process_pack_data(t->q, t->pr->f, &data);
   ml_id_text(key, t->q->id, 0);
   memcpy(q.bundle, t->pr->b->hash, sizeof q.bundle);
+  q.owner = owner_of(t->r, t->pr->b->folder);
   q.id = (uint64_t)t->n;
   q.flow = t->pr->f->index;
   q.key = ml_str_of(key);
