@@ -58,10 +58,9 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 
 test:
 	@contrib/setup test
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/cost $(TESTS)
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/account-sim $(BUILD)/smtp-capture $(TESTS)
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim $(BUILD)/check_alloc $(TESTS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim \
+	  $(BUILD)/account-sim $(BUILD)/smtp-capture $(BUILD)/cost \
+	  $(BUILD)/check_alloc $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -110,11 +109,10 @@ sim: setup
 check-planted: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane
 	@BUILD=$(BUILD) CC="$(CC)" PLANT_CPPFLAGS="$(CPPFLAGS)" \
-	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" tests/planted $(PLANT)
-# The same under AddressSanitizer and UndefinedBehaviorSanitizer.
+	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" PLANT_WRAP="$(WRAP)" tests/planted $(PLANT)
+# The two gates of strangers under AddressSanitizer and UndefinedBehaviorSanitizer.
 check-sandbox-asan check-http-asan: check-%-asan:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)-asan CFLAGS="-g -O1 -fsanitize=address,undefined -fno-omit-frame-pointer" check-$*
-	  PLANT_CFLAGS="$(CFLAGS) $(WARN)" PLANT_LDLIBS="$(LDLIBS)" PLANT_WRAP="$(WRAP)" tests/planted $(PLANT)
 # The whole suite under sanitizers, each in a build of its own.
 SANITIZE-asan = address,undefined -fno-sanitize-recover=undefined
 SANITIZE-tsan = thread
@@ -125,10 +123,7 @@ fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all setup test demo demo-partners bench check-crash check-sandbox check-http check-planted sim fuzz clean
-.PHONY: all setup test demo demo-cloudportal bench check-crash check-sandbox check-http check-planted sim fuzz clean
-.PHONY: all setup test demo demo-partners bench check-crash check-kill check-sandbox check-http check-planted sim fuzz clean
-.PHONY: all setup test demo demo-partners bench check-crash check-kill check-million check-sandbox check-http check-planted sim fuzz clean
-.PHONY: all setup test demo bench check-crash check-alloc check-sandbox check-http check-planted sim fuzz clean
-.PHONY: all setup test demo bench check-crash check-alloc check-sandbox check-http check-planted check-asan check-tsan sim fuzz clean
+.PHONY: all setup test demo demo-partners demo-cloudportal bench sim fuzz clean \
+  check-crash check-alloc check-kill check-million check-planted check-sandbox \
+  check-http check-sandbox-asan check-http-asan check-asan check-tsan
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)
