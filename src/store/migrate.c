@@ -243,12 +243,12 @@ const ml_migration ml_migrations[] = {
   {ml_schema_unique},            /* 3 */
   {ml_schema_replay},            /* 4 */
   {ml_schema_search},            /* 5 */
-  {ml_schema_partner},
-  {ml_schema_bulk},              /* 6 */
+  {ml_schema_partner},           /* 6 */
+  {ml_schema_bulk},              /* 7 */
   {ml_schema_transaction},       /* 8 */
-  {ml_schema_object},
-  {ml_schema_webhook},
-  {ml_schema_quarantine},
+  {ml_schema_object},            /* 9 */
+  {ml_schema_webhook},           /* 10 */
+  {ml_schema_quarantine},        /* 11 */
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;
