@@ -522,6 +522,39 @@ static void hooks_signed(void **state) {
   assert_int_equal(post_paid(signed_headers("m3", now, "{}"), "{}"), 202);
 }
 
+/* A form's rate: 2 a minute, whoever asks. */
+static void forms_rate(void **state) {
+  ml_buf tree = {0};
+  kit_answer a;
+
+  (void)state;
+  ml_buf_puts(&tree, signed_tree);
+  kit.define = ml_arena_dup(&kit.arena, tree.p, tree.len);
+  ml_buf_free(&tree);
+  memcpy(strstr(kit.define, "\"kind\":\"webhook\",\"name\":\"paid\",\"receive\":true,"),
+         "\"kind\":\"form\",   \"name\":\"paid\",               ", 46);
+  memcpy(strstr(kit.define, "3/m"), "2/m", 3);
+  {
+    char *from = strstr(kit.define, ",\"verify\""), *to = strstr(from, "w:5\"}");
+
+    memset(from, ' ', (size_t)(to - from) + 5);
+  }
+  kit_write("flows/orders/workflow.lua", "return { 'rated' }\n");
+  a = kit_do("POST", "/v1/reload", NULL);
+  assert_int_equal(ml_json_get(a.json, "broken")->count, 0);
+  for (int i = 0; i < 2; i++) {
+    a = kit_do("POST", "/v1/workflows/orders/processes", "{}");
+    assert_int_equal(a.status, 201);
+  }
+  a = kit_do("POST", "/v1/workflows/orders/processes", "{}");
+  assert_int_equal(a.status, 429);
+  assert_string_equal(kit_header(&a, "Retry-After"), "30");
+  assert_int_equal(count_processes(), 2);
+  ml_clock_fake_pass(&kit.clock, 30000);
+  a = kit_do("POST", "/v1/workflows/orders/processes", "{}");
+  assert_int_equal(a.status, 201);
+}
+
 static void health(void **state) {
   kit_answer a;
 
@@ -768,6 +801,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(hooks, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(hooks_rate, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(hooks_signed, kit_up, kit_down),
+    cmocka_unit_test_setup_teardown(forms_rate, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(health, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(reloaded, kit_up, kit_down),
     cmocka_unit_test_setup_teardown(document, kit_up, kit_down),

@@ -175,6 +175,9 @@ bool ml_call_acting(ml_call *c, ml_acting *out);
 /* A person's lanes as indexes of f, in the arena. */
 bool ml_call_lanes(ml_call *c, const ml_flow *f, ml_str user,
                    const int16_t **out, size_t *count);
+/* Does the rate of the workflow's form let one more start in?  false: 429 was
+** sent. */
+bool ml_call_start_in_rate(ml_call *c, ml_str workflow);
 /* From this machine, and not handed on by a proxy? */
 bool ml_call_near(const ml_call *c);
 /* Is a process, by its packed rest, of the caller's team?  Who has none sees

@@ -294,6 +294,8 @@ static void put_input(ml_call *c) {
 
   if (!ml_call_acting(c, &who))
     return;
+  if (start && !ml_call_start_in_rate(c, x->wf->name))
+    return;
   in = ml_call_input(c, start ? 0 : x->seen.n, start ? NULL : x->seen.id,
                      x->kind, &who);
   if (in == NULL)

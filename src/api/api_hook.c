@@ -119,17 +119,30 @@ static void wrong(ml_call *c, const ml_err *e) {
   ml_auth_failed(c);
 }
 
+static bool too_often(ml_call *c, const char *what, const ml_rate *rate,
+                      int64_t wait_ms) {
+  c->retry_s = (wait_ms + 999) / 1000;
+  ml_call_problem(c, 429, NULL, NULL, NULL, "this %s takes %lld requests in "
+                  "%lld s", what, (long long)rate->n,
+                  (long long)(rate->per_ms / 1000));
+  return false;
+}
+
 /* Within the hook's rate?  false: 429 was sent. */
 static bool take(ml_call *c) {
   int64_t wait_ms = 0;
   ml_rate rate;
 
-  if (ml_run_hook_take(c->run, c->part[0], c->part[1], &rate, &wait_ms))
-    return true;
-  c->retry_s = (wait_ms + 999) / 1000;
-  ml_call_problem(c, 429, NULL, NULL, NULL, "this hook takes %lld requests in "
-                  "%lld s", (long long)rate.n, (long long)(rate.per_ms / 1000));
-  return false;
+  return ml_run_hook_take(c->run, c->part[0], c->part[1], &rate, &wait_ms)
+         || too_often(c, "hook", &rate, wait_ms);
+}
+
+bool ml_call_start_in_rate(ml_call *c, ml_str workflow) {
+  int64_t wait_ms = 0;
+  ml_rate rate;
+
+  return ml_run_form_take(c->run, workflow, &rate, &wait_ms)
+         || too_often(c, "form", &rate, wait_ms);
 }
 
 static ml_rc check(ml_call *c, ml_replay *replay, ml_err *e) {

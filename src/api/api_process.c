@@ -387,6 +387,8 @@ static void start(ml_call *c) {
   }
   if (!ml_call_acting(c, &who))
     return;
+  if (!ml_call_start_in_rate(c, wf->name))
+    return;
   in = ml_call_input(c, 0, NULL, ML_EV_STARTED, &who);
   if (in == NULL)
     return;

@@ -75,7 +75,7 @@
 **   "daily" | "weekly" | "monthly", "zone", "missed": "once" | "skip", "data"),
 **   poll ("every", "run":true), which keeps what else its maker puts in;
 **   webhook ("receive":true, "verify", model/hook.h).  "into" names a field.
-**   form, http and webhook have a "rate": "60/m".
+**   form and webhook have a "rate": "60/m".
 */
 #ifndef ML_MODEL_FLOW_H
 #define ML_MODEL_FLOW_H
@@ -249,7 +249,8 @@ typedef struct ml_trigger {
   ml_str every_setting;
   ml_form_field *form;           /* form, http: fields it may fill */
   uint16_t form_count;
-  ml_rate rate;                  /* form, http, webhook; n 0: the default */
+  ml_rate rate;                  /* form, webhook; n 0: a form has none, a
+                                    webhook the default */
   ml_verify *verify;             /* webhook: NULL when it is unsigned */
   uint16_t index;                /* 1-based place in `start` */
 } ml_trigger;

@@ -73,8 +73,8 @@ static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   static const char *const form[] = {"kind", "name", "form", "title", "rate",
                                      "at", NULL};
   static const char *const http[] = {"kind", "name", "form", "title", "auth",
-                                     "secret", "methods", "reply", "rate",
-                                     "at", NULL};
+                                     "secret", "methods", "reply", "at",
+                                     NULL};
   static const char *const schedule[] = {"kind", "name", "every", "daily",
                                          "weekly", "monthly", "zone", "missed",
                                          "data", "title", "at", NULL};

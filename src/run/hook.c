@@ -44,6 +44,18 @@ bool ml_run_hook_take(ml_run *r, ml_str workflow, ml_str name,
                         wait_ms);
 }
 
+bool ml_run_form_take(ml_run *r, ml_str workflow, ml_rate *rate,
+                      int64_t *wait_ms) {
+  for (trigger *t = r->triggers; t != NULL; t = t->next)
+    if (!t->stale && ml_str_is(t->t->kind, "form") &&
+        ml_str_eq(t->workflow, workflow)) {
+      *rate = t->t->rate;
+      return ml_bucket_take(&t->bucket, rate,
+                            r->conf.clock->mono_ms(r->conf.clock), wait_ms);
+    }
+  return true;
+}
+
 /* ---- what the request says ---- */
 
 /* A header that stands there once; none otherwise. */

@@ -285,6 +285,9 @@ ml_rc ml_run_hook_check(ml_run *r, ml_str workflow, ml_str name,
 /* One request of its rate.  false: *rate is used up for *wait_ms. */
 bool ml_run_hook_take(ml_run *r, ml_str workflow, ml_str name, ml_rate *rate,
                       int64_t *wait_ms);
+/* One start of the rate of a workflow's form; always true when it has none. */
+bool ml_run_form_take(ml_run *r, ml_str workflow, ml_rate *rate,
+                      int64_t *wait_ms);
 typedef void ml_run_hook_fn(void *arg, ml_rc rc, const ml_err *e, ml_str answer);
 void ml_run_hook(ml_run *r, ml_str workflow, ml_str name, ml_str request_json,
                  const ml_replay *replay, ml_run_hook_fn *fn, void *arg);

@@ -115,8 +115,10 @@ static void add_trigger(ml_run *r, const bundle *b, const ml_flow *f,
   r->triggers = t;
 }
 
-static bool has_code(const ml_trigger *t) {
-  return ml_str_is(t->kind, "poll") || ml_str_is(t->kind, "webhook");
+/* Has it a script, or a rate to keep? */
+static bool stands(const ml_trigger *t) {
+  return ml_str_is(t->kind, "poll") || ml_str_is(t->kind, "webhook") ||
+         t->rate.n > 0;
 }
 
 /* Free what is no longer in force, when its last run has ended. */
@@ -145,7 +147,7 @@ void triggers_swap(ml_run *r) {
 
     for (uint16_t k = 0; w->flow != NULL && b != NULL &&
                          k < w->flow->trigger_count; k++)
-      if (has_code(&w->flow->triggers[k]))
+      if (stands(&w->flow->triggers[k]))
         add_trigger(r, b, w->flow, &w->flow->triggers[k]);
   }
   for (trigger *t = old; t != NULL; t = t->next)
