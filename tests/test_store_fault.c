@@ -370,8 +370,13 @@ static void sqlite_without_memory(void **state) {
   bool clean = false;
 
   (void)state;
-  for (long k = 1; !clean; k += k < open - 20 ? 1 + k / 20 : 1) {
+  for (long k = 1, step; !clean; k += step) {
     ml_rc told[TRIES + 1];
+
+    /* big steps up to where the open ends, never over it */
+    step = k < open - 20 ? 1 + k / 20 : 1;
+    if (k < open - 20 && k + step > open - 20)
+      step = open - 20 - k;
 
     new_file(NULL);
     memory.count = 0;
