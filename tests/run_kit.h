@@ -67,6 +67,7 @@ static struct {
   int64_t patrol_ms;             /* the audit by itself; 0: none */
   kit_call calls[KIT_CALLS];
   size_t call_count;
+  void (*on_new)(void);          /* the run is made, not yet begun */
   void (*on_send)(const kit_call *c);     /* looks while a call leaves */
   const char *answer;            /* "200 {json}" to every call; NULL: hold */
   ml_rc stopped;                 /* what the run told its program */
@@ -226,6 +227,8 @@ static inline void kit_begin(void) {
   memset(conf.secret_key, 7, sizeof conf.secret_key);
   if (ml_run_new(&conf, &kit.run, &e) != ML_OK)
     fail_msg("the run is not made: %s", e.text);
+  if (kit.on_new != NULL)
+    kit.on_new();
   ml_run_begin(kit.run, kit_done, &c);
   for (int i = 0; i < KIT_TURNS && c.times == 0; i++) {
     kit_turn();

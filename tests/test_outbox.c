@@ -28,11 +28,17 @@ static void turns(void) {
     kit_turn();
 }
 
+static uint32_t attempts;
+
+/* In place of the engine's own sender of this kind, from the start. */
+static void be_sender(void) {
+  outbox_sender(kit.run, ML_POST_HOOK, &(outbox_kind){hold, attempts, 60000});
+}
+
 static void begin(uint32_t attempts_max) {
+  attempts = attempts_max;
+  kit.on_new = be_sender;
   kit_begin();
-  outbox_sender(kit.run, ML_POST_HOOK,
-                &(outbox_kind){hold, attempts_max, 60000});
-  outbox_kick(kit.run);
   turns();
 }
 
