@@ -85,14 +85,14 @@ static bool make_older(sqlite3 *db) {
 
   ok = ok && take_away(db, old, "SELECT name, tbl_name FROM sqlite_schema WHERE "
                        "type = 'index' AND sql IS NOT NULL", there,
-                       "DROP INDEX %s -- of %s");
+                       "DROP INDEX \"%s\" -- of %s");
   ok = ok && take_away(db, old, "SELECT name, tbl_name FROM sqlite_schema WHERE "
                        "type = 'table' AND name NOT LIKE 'sqlite_%'", there,
-                       "DROP TABLE %s -- %s");
+                       "DROP TABLE \"%s\" -- %s");
   ok = ok && take_away(db, old, "SELECT c.name, s.name FROM sqlite_schema s, "
                        "pragma_table_info(s.name) c WHERE s.type = 'table'",
                        "SELECT 1 FROM pragma_table_info(?2) WHERE name = ?1",
-                       "ALTER TABLE %2$s DROP COLUMN %1$s");
+                       "ALTER TABLE \"%2$s\" DROP COLUMN \"%1$s\"");
   snprintf(set, sizeof set, "PRAGMA user_version = %d", VERSION);
   ok = ok && run(db, set) &&
        number(db, "SELECT count(*) FROM sqlite_schema") ==
