@@ -252,12 +252,13 @@ static void send_entries(ml_call *c) {
 
 static void get_entries(ml_call *c) {
   job_seen *s = job_of(c);
-  ml_str cursor = ml_call_query(c, "cursor");
+  ml_str cursor;
   ml_entrys status;
   int64_t after = 0;
 
   if (s == NULL)
-    return;
+    return;                      /* the call is gone */
+  cursor = ml_call_query(c, "cursor");
   s->status = ml_entrys_of(ml_call_query(c, "status"), &status) ? (int)status
                                                                 : -1;
   s->limit = ml_call_limit(c);
