@@ -14,7 +14,7 @@
 
 enum { AGAIN_MS = 1000 };        /* what could not be handed over now */
 
-typedef struct delivery {        /* in the arena of its input */
+typedef struct delivery {        /* in the arena of its input or transaction */
   ml_run *r;
   int64_t n;                     /* the sender */
   uint32_t no;                   /* its outgoing */
@@ -152,19 +152,18 @@ static void emitted(void *arg, ml_rc rc, const ml_err *e, const uint8_t id[16],
   else
     told_sender(d, ML_EV_UNDELIVERED, ML_STR(""), AGAIN_MS);
   busy_end(d->r);
-  ml_mem_free(d);
 }
 
-/* A transaction from a script: once, by the key of its call. */
-static void emit(ml_run *r, const proc *pr, const ml_outgoing *o,
-                 delivery *d) {
+/* A transaction from a script: once, by the key of its call.  false: memory. */
+static bool emit(ml_run *r, const proc *pr, const ml_outgoing *o) {
   ml_transact *t = ml_transact_new();
+  delivery *d = t != NULL ? ml_arena_zero(&t->arena, sizeof *d) : NULL;
   ml_json *want = NULL;
   uint8_t hash[32];
   char id[ML_ID_MAX];
   bool starved = false;
 
-  if (t == NULL ||
+  if (d == NULL ||
       ml_json_parse(&t->arena, o->payload.p, o->payload.n, NULL, &want, NULL) !=
           ML_OK ||
       ml_sha256(o->key.p, o->key.n, hash) != ML_OK)
@@ -174,6 +173,7 @@ static void emit(ml_run *r, const proc *pr, const ml_outgoing *o,
     goto fail;
   memcpy(t->body_hash, hash, sizeof t->body_hash);
   t->has_key = true;
+  *d = (delivery){.r = r, .n = pr->n, .no = o->no};
   ml_id_text(id, pr->p->id, 0);
   t->who = arena_str(&t->arena, ml_str_of(id), &starved);
   t->type = ml_json_str(want, "type");
@@ -185,34 +185,32 @@ static void emit(ml_run *r, const proc *pr, const ml_outgoing *o,
     goto fail;
   r->busy++;
   ml_run_transact(r, t);
-  return;
+  return true;
 fail:
   ml_transact_free(t);
-  ml_mem_free(d);
+  return false;
 }
 
 void out_deliver(ml_run *r, proc *pr, const ml_effect *ef) {
   const ml_outgoing *o = NULL;
-  ml_input *in = ml_input_new();
-  delivery *d = in != NULL ? ml_arena_zero(&in->arena, sizeof *d) : NULL;
+  ml_input *in = NULL;
+  delivery *d;
 
   for (uint32_t i = 0; i < pr->p->out_count; i++)
     if (pr->p->outs[i].no == ef->no)
       o = &pr->p->outs[i];
-  if (o == NULL) {
-    ml_input_free(in);
+  if (o == NULL)
+    return;
+  if (o->kind == ML_OUT_EMIT) {
+    if (!emit(r, pr, o))
+      goto fail;
     return;
   }
+  in = ml_input_new();
+  d = in != NULL ? ml_arena_zero(&in->arena, sizeof *d) : NULL;
   if (d == NULL)
     goto fail;
-  d->r = r;
-  d->n = pr->n;
-  d->no = ef->no;
-  if (o->kind == ML_OUT_EMIT) {
-    ml_input_free(in);
-    emit(r, pr, o, d);
-    return;
-  }
+  *d = (delivery){.r = r, .n = pr->n, .no = ef->no};
   in->arg = d;
   if (o->kind == ML_OUT_START ? !fill_start(pr, o, in) : !fill_tell(o, in))
     goto fail;
