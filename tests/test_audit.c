@@ -490,6 +490,21 @@ static void a_run_that_its_activities_do_not_have(void **state) {
                      "its activities come to Running");
 }
 
+/* Its flow has no phases, so nothing of it is ever asked. */
+static void an_object_without_phases_is_sound(void **state) {
+  int64_t n;
+
+  (void)state;
+  kit_begin();
+  kit_flow("thing", "local ml = require 'moonlane'\n"
+           "return ml.workflow { 'thing', fields = { { 'a', 'string' } },\n"
+           "  states = { 'new', 'old', start = 'new' } }\n");
+  n = kit_start("thing", "{}");
+  kit_is(n, ML_OPEN, ML_RUN_RUNNING);
+  sound();
+  assert_int_equal(seen.sums.processes, 1);
+}
+
 static void a_row_that_is_gone(void **state) {
   int64_t n;
 
@@ -654,7 +669,8 @@ int main(void) {
     T(nothing_is_next), T(packed_state_that_is_none), T(a_bundle_that_is_gone),
     T(a_status_that_is_none), T(a_run_that_is_none), T(an_end_that_never_was),
     T(an_end_that_is_complete_and_never_was),
-    T(a_run_that_its_activities_do_not_have), T(a_row_that_is_gone),
+    T(a_run_that_its_activities_do_not_have),
+    T(an_object_without_phases_is_sound), T(a_row_that_is_gone),
     T(a_row_behind_its_history), T(a_gap_in_the_history),
     T(a_history_without_a_beginning), T(a_record_twice),
     T(history_that_cannot_be_read), T(many_are_named_each),

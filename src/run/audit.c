@@ -196,7 +196,8 @@ static void judge_dates(court *c) {
            ml_runs_name(p->run));
 }
 
-/* An open one's run is that of its activities together. */
+/* An open one's run is that of its activities together; one that was started
+** has begun, also an object, whose flow has no phases. */
 static void judge_run(court *c) {
   const ml_process *p = c->p;
   ml_acts *acts = ml_arena_alloc(c->arena, (p->act_count + 1) * sizeof *acts);
@@ -210,7 +211,7 @@ static void judge_run(court *c) {
   for (uint32_t i = 0; i < p->act_count; i++)
     if (!p->acts[i].aside)
       acts[n++] = p->acts[i].status;
-  run = ml_move_aggregate(acts, n, p->strand_count > 0, false);
+  run = ml_move_aggregate(acts, n, true, false);
   for (uint32_t i = 0; i < p->strand_count; i++)
     if (p->strands[i].stuck)
       run = ML_RUN_ERROR;
@@ -258,10 +259,16 @@ static void judge_wait(court *c, const ml_act *a) {
   }
 }
 
+/* Its flow has no phases: it waits for whoever writes to it. */
+static bool is_object(const ml_flow *f) {
+  return f->list_count == 0 || f->lists[0].phase_count == 0;
+}
+
 static void judge_next(court *c) {
   const ml_process *p = c->p;
-  bool any = p->out_count > 0 || p->next_action_ms > 0 || p->task_count > 0 ||
-             p->run == ML_RUN_FAILURE || p->run == ML_RUN_ERROR;
+  bool any = is_object(c->f) || p->out_count > 0 || p->next_action_ms > 0 ||
+             p->task_count > 0 || p->run == ML_RUN_FAILURE ||
+             p->run == ML_RUN_ERROR;
 
   if (p->status != ML_OPEN || p->deleted)
     return;
