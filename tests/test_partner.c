@@ -387,8 +387,18 @@ static void an_invitation_is_accepted_once(void **state) {
   secret_message(body, sizeof body, "accept", invited, thief);
   say(body);                     /* the code was stolen afterwards */
   is_kept_out(403);
+  say(order);                    /* it opens nothing any more, */
+  is_kept_out(401);
+  secret_message(body, sizeof body, "rotate", invited, thief);
+  say(body);
+  is_kept_out(401);
+  say("{\"type\":\"revoke\"}");
+  is_kept_out(401);
   ml_clock_fake_pass(&kit.clock, ML_PARTNER_BEFORE_MS + 1);
-  say(order);                    /* and opens nothing any more */
+  say(order);                    /* nor later */
+  is_kept_out(401);
+  secret_message(body, sizeof body, "accept", invited, own);
+  say(body);
   is_kept_out(401);
   stored_are(0, 0);
 }

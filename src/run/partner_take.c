@@ -35,6 +35,7 @@ struct taken {
   ml_replay replay;
   uint8_t sign[LINK_SECRET];     /* the secret it was signed with */
   int64_t signed_ms;
+  bool invited;                  /* that is the one of the invitation */
   /* a process */
   ml_input *in;
   int64_t n;
@@ -77,14 +78,16 @@ static void refuse(taken *t, ml_rc rc, const char *at, const char *text) {
 
 /* ---- whose is it? ---- */
 
-static bool signed_with(taken *t, const ml_partner_said *said, ml_str sealed) {
+/* bound: the link, or what a spent invitation is sealed for. */
+static bool signed_with(taken *t, const ml_partner_said *said, ml_str bound,
+                        ml_str sealed) {
   ml_signed got = {said->id, said->timestamp, said->signature};
   ml_buf text = {0};
   ml_err e = {0};
   bool ok;
 
   if (sealed.p == NULL ||
-      !link_open(t->r->conf.secret_key, said->link, sealed, t->sign))
+      !link_open(t->r->conf.secret_key, bound, sealed, t->sign))
     return false;
   ml_sign_put_secret(&text, t->sign);
   ok = !text.bad && ml_sign_verify((ml_str){text.p, text.len}, &got, said->body,
@@ -95,19 +98,31 @@ static bool signed_with(taken *t, const ml_partner_said *said, ml_str sealed) {
   return ok;
 }
 
+typedef struct spent { char text[80]; } spent;
+
+/* What the secret of an accepted invitation is bound to: it is kept for its
+** repeat alone, and cannot be taken for a secret of the link. */
+static ml_str spent_of(ml_str link, spent *s) {
+  snprintf(s->text, sizeof s->text, "%.*s/invitation", (int)link.n, link.p);
+  return ml_str_of(s->text);
+}
+
 /* By either secret of the link.  One answer for all that is not so: whoever
 ** has no secret learns nothing, not even which links there are. */
 static const ml_row_partner *whose(taken *t, const ml_partner_said *said) {
   const ml_row_partner *p = link_named(t->r, said->link);
+  spent s;
 
   if (p == NULL)
     return NULL;
-  if (signed_with(t, said, p->secret))
+  if (signed_with(t, said, p->link, p->secret))
     return p;
-  if (p->before.p != NULL && now_wall(t->r) < p->before_ms &&
-      signed_with(t, said, p->before))
+  if (p->before.p == NULL || now_wall(t->r) >= p->before_ms)
+    return NULL;
+  if (signed_with(t, said, p->link, p->before))
     return p;
-  return NULL;
+  t->invited = signed_with(t, said, spent_of(p->link, &s), p->before);
+  return t->invited ? p : NULL;
 }
 
 /* ---- an input is done ---- */
@@ -654,6 +669,7 @@ static void take_secret(taken *t, bool accepting) {
   uint8_t secret[LINK_SECRET];
   bool starved = false;
   linking *k;
+  spent s;
 
   if (!brought_secret(t, secret) ||
       (accepting && (url.p == NULL || url.n < 8 || url.n > 500))) {
@@ -672,7 +688,10 @@ static void take_secret(taken *t, bool accepting) {
   k = linking_new(t->r, p, link_done, t);
   if (k == NULL)
     return;
-  linking_row(k)->before = linking_row(k)->secret;
+  linking_row(k)->before =
+    accepting ? link_seal(t->r, linking_arena(k), t->r->conf.secret_key,
+                          spent_of(t->link, &s), t->sign)
+              : linking_row(k)->secret;
   linking_row(k)->before_ms = now_wall(t->r) + ML_PARTNER_BEFORE_MS;
   linking_row(k)->secret = link_seal(t->r, linking_arena(k),
                                      t->r->conf.secret_key, t->link, secret);
@@ -717,6 +736,8 @@ static void take_said(taken *t) {
 
   if (ml_str_is(type, "accept"))
     ml_run_replay(t->r, &t->replay, marked, t);
+  else if (t->invited)           /* a code opens nothing once it was accepted */
+    took_end(t, ML_REFUSED, NULL, 401, ML_NOSTR);
   else if (p->state != ML_LINK_ACTIVE)
     refuse(t, ML_REFUSED, "", "the link is not active");
   else if (ml_str_is(type, "order"))
