@@ -260,7 +260,7 @@ static void link_end(linking *k, ml_rc rc, const ml_err *e) {
   busy_end(r);
 }
 
-static void link_fail(linking *k, ml_rc rc, const char *text) {
+void link_fail(linking *k, ml_rc rc, const char *text) {
   ml_err e = {0};
 
   ml_err_set(&e, rc, "", "%s", text);

@@ -27,5 +27,7 @@ ml_row_partner *linking_row(linking *k);
 ml_arena *linking_arena(linking *k);
 /* Write it, with a line of what was done; then fn is told. */
 void link_write(linking *k, const char *what, ml_str who, const char *text);
+/* It does not come about: fn is told why. */
+void link_fail(linking *k, ml_rc rc, const char *text);
 
 #endif

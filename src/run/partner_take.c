@@ -699,7 +699,11 @@ static void take_secret(taken *t, bool accepting) {
   if (accepting)
     linking_row(k)->url = arena_str(linking_arena(k), url, &starved);
   ml_crypto_wipe(secret, sizeof secret);
-  link_write(k, accepting ? "accepted" : "rotated", ML_NOSTR, NULL);
+  if (starved || linking_row(k)->secret.p == NULL ||
+      linking_row(k)->before.p == NULL)
+    link_fail(k, ML_NOMEM, "memory is short");
+  else
+    link_write(k, accepting ? "accepted" : "rotated", ML_NOSTR, NULL);
 }
 
 static void take_revoke(taken *t) {
