@@ -71,8 +71,10 @@
 **   next_action has one entry, started when nextActionAt has come.
 ** - A derived field ("derive") is computed, never written: it may not be
 **   required, sealed, edited by a form or given an initial value.
-** - Kinds of triggers: form and http ("form":["f","g!"]), schedule ("every" |
-**   "daily" | "weekly" | "monthly", "zone", "missed": "once" | "skip", "data"),
+** - Kinds of triggers: form and http ("form":["f","g!"]), schedule ("every": a
+**   duration | "daily" | "weekly" | "monthly": texts of model/calendar.h, with
+**   "zone", else UTC; "missed": "once" (what came while nothing ran is caught up
+**   by one start) | "skip" (it is left out); "data": {field: value}),
 **   poll ("every", "run":true), which keeps what else its maker puts in;
 **   webhook ("receive":true, "verify", model/hook.h).  "into" names a field.
 **   form and webhook have a "rate": "60/m".
@@ -87,6 +89,7 @@
 #include "base/mem.h"
 #include "base/pack.h"
 #include "base/rc.h"
+#include "model/calendar.h"
 #include "model/hook.h"
 #include "model/word.h"
 
@@ -252,6 +255,9 @@ typedef struct ml_trigger {
   ml_rate rate;                  /* form, webhook; n 0: a form has none, a
                                     webhook the default */
   ml_verify *verify;             /* webhook: NULL when it is unsigned */
+  ml_plan *plan;                 /* schedule: when */
+  bool skip;                     /* schedule: what was missed is left out */
+  ml_str data;                   /* schedule: JSON object its processes get */
   uint16_t index;                /* 1-based place in `start` */
 } ml_trigger;
 

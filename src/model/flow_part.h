@@ -111,6 +111,9 @@ void ml_fp_rate(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                 ml_trigger *t);
 void ml_fp_verify(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                   ml_trigger *t);
+/* flow_plan.c: when a schedule comes, and what it starts with. */
+void ml_fp_schedule(ml_fpass *p, const ml_fwho *w, const ml_json *o,
+                    ml_trigger *t);
 /* flow_phase.c: the phases of the workflow's tree into p->f; next not yet. */
 void ml_fp_phases(ml_fpass *p, const ml_json *workflow, ml_str at);
 /* flow_life.c: one rule of the tree's "rules"; an entry's list is made by

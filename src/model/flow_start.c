@@ -33,26 +33,6 @@ static void parse_trigger_form(ml_fpass *p, const ml_fwho *w,
     ml_fp_form(p, w, o, "form", true, t->form, &t->form_count);
 }
 
-/* One way of saying when, each a text its runner reads. */
-static void check_schedule(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
-  static const char *const ways[] = {"every", "daily", "weekly", "monthly"};
-  ml_str missed = ml_json_str(o, "missed"), s;
-  int n = 0;
-
-  for (int i = 0; i < 4; i++) {
-    n += ml_json_get(o, ways[i]) != NULL;
-    if (i > 0)
-      ml_fp_str(p, w, o, ways[i], &s);
-  }
-  if (n != 1)
-    ml_fp_fault(p, w, "a schedule has one of every, daily, weekly, monthly; "
-                "this one has %d", n);
-  if (ml_json_get(o, "missed") != NULL && !ml_str_is(missed, "once")
-      && !ml_str_is(missed, "skip"))
-    ml_fp_fault(p, w, "'missed' may be \"once\" or \"skip\"");
-  ml_fp_str(p, w, o, "zone", &s);
-}
-
 /* Where the client of a partner's order goes: a field of type json. */
 static void check_client(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
   ml_str name;
@@ -69,7 +49,7 @@ static void check_client(ml_fpass *p, const ml_fwho *w, const ml_json *o) {
 /* What each kind of trigger may have; a poll's makers (kintone and others)
 ** check their own members. */
 static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
-                          const ml_trigger *t) {
+                          ml_trigger *t) {
   static const char *const form[] = {"kind", "name", "form", "title", "rate",
                                      "at", NULL};
   static const char *const http[] = {"kind", "name", "form", "title", "auth",
@@ -94,7 +74,7 @@ static void check_trigger(ml_fpass *p, const ml_fwho *w, const ml_json *o,
     ml_fp_members(p, w, o, http);
   else if (ml_str_is(t->kind, "schedule")) {
     ml_fp_members(p, w, o, schedule);
-    check_schedule(p, w, o);
+    ml_fp_schedule(p, w, o, t);
   } else if (ml_str_is(t->kind, "poll")) {
     if (!ml_fp_function(p, w, o, "run") && ml_json_get(o, "run") == NULL)
       ml_fp_fault(p, w, "a poll needs 'run', a function");
