@@ -144,6 +144,7 @@ static ml_rc check_lanes(checking *c, ml_engine *g, const char *folder_,
 
   if (rc == ML_OK) {
     ml_run_hold_polls(g->run, true);         /* nothing is to be started */
+    ml_run_hold_schedules(g->run, true);
     memset(&c->wait, 0, sizeof c->wait);
     ml_run_load(g->run, folder_, fault, checked, c);
     ml_engine_until(g, &c->wait);

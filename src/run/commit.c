@@ -469,6 +469,8 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
   if (l->identity.p != NULL)
     ml_batch_occurrence(b, pr->f->name, ML_STR(""), l->identity,
                         pr->p->created_ms, pr->n);
+  if (l->trigger != NULL)
+    ml_batch_trigger(b, l->trigger);
   for (size_t i = 0; i < l->replay_count; i++)
     ml_batch_replay(b, &l->replays[i]);
   for (const ml_input *in = l->answers; in != NULL; in = in->next)

@@ -73,6 +73,7 @@ typedef struct load {
   struct keyed *keys;       size_t key_count, key_cap;
   ml_row_replay *replays;   size_t replay_count, replay_cap;
   ml_str identity;               /* the occurrence that started it; or none */
+  ml_row_trigger *trigger;       /* of the schedule that started it; or NULL */
   bool hasty;                    /* somebody waits for its commit */
   ml_row_transaction *transaction;   /* the one that starts it; or NULL */
   bool starved;
@@ -170,6 +171,8 @@ typedef struct trigger {         /* one in force */
   char *state;                   /* JSON */
   size_t state_len;
   int64_t due_ms;                /* next run; 0: none */
+  int64_t wait_ms, seen_ms;      /* of a schedule: not tried before, after it
+                                    failed; the clock when it was last seen */
   bool running;
   ml_bucket bucket;              /* requests of a webhook */
   bool failed;                   /* its last run */
@@ -263,6 +266,7 @@ struct ml_run {
   bool searching, search_again;  /* a step is under way; look again after it */
   ml_loop_timer *search_timer;
   struct patrol *patrol;         /* NULL: none */
+  bool hold_schedules;
   bool full;                     /* the disk refused the last write */
   ml_loop_timer *full_timer;
   uint64_t mended;
@@ -507,8 +511,14 @@ void trigger_receive(ml_run *r, trigger *t, ml_str json,
 void triggers_swap(ml_run *r);               /* as the workflows in force say */
 int64_t triggers_due(ml_run *r, int64_t now_ms);   /* run those; next moment */
 void triggers_nudge(ml_run *r, ml_str workflow);
+void trigger_let_go(trigger *t);             /* a use of it has ended */
 void triggers_free(ml_run *r);
 ml_rc triggers_load(ml_run *r, ml_read *rd);
+
+/* schedule.c: triggers with a plan */
+void schedule_begin(trigger *t);             /* it is in force: when is it due? */
+void schedule_removed(trigger *t);           /* it no longer is */
+int64_t schedule_look(trigger *t, int64_t now_ms);   /* as triggers_due() */
 
 /* webhook.c */
 void webhooks_begin(ml_run *r);

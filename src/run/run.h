@@ -169,6 +169,8 @@ struct ml_input {
                                     into the same commit.  Or NULL */
   const ml_row_record *record;   /* written in the same commit; or NULL */
   ml_str trigger, identity;      /* start by a trigger: its occurrence, seen once */
+  const ml_row_trigger *trigger_row;   /* start by a schedule: written in the same
+                                    commit; or NULL */
   ml_replay replay;              /* ML_EXISTS when it was taken already; else
                                     its mark is in the commit of what it makes */
   const ml_row_share *share;     /* start for a partner: shared from the first
@@ -306,6 +308,7 @@ void ml_run_hook_token(const ml_run *r, ml_str workflow, ml_str name,
 /* Polls rest until told otherwise, or when their time comes again (tests);
 ** ml_run_poll_now() runs one in any case. */
 void ml_run_hold_polls(ml_run *r, bool hold);
+void ml_run_hold_schedules(ml_run *r, bool hold);   /* they start nothing */
 /* Run a poll now instead of at its time. */
 void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
                      ml_run_hook_fn *fn, void *arg);

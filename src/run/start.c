@@ -232,6 +232,22 @@ static bool keep_transaction(proc *pr, const ml_workflow *wf,
   return !l->starved;
 }
 
+/* So does the next moment of the schedule that starts it. */
+static bool keep_trigger(proc *pr, const ml_input *in) {
+  load *l = load_of(pr);
+  ml_row_trigger *own = l != NULL ? ml_arena_alloc(&l->arena, sizeof *own)
+                                  : NULL;
+
+  if (own == NULL)
+    return false;
+  *own = *in->trigger_row;
+  own->workflow = arena_str(&l->arena, own->workflow, &l->starved);
+  own->name = arena_str(&l->arena, own->name, &l->starved);
+  own->state = arena_str(&l->arena, own->state, &l->starved);
+  l->trigger = own;
+  return !l->starved;
+}
+
 void start_take(ml_run *r, ml_input *in) {
   const ml_workflow *wf = ml_run_workflow(r, in->workflow);
   const ml_trigger *form;
@@ -277,6 +293,11 @@ void start_take(ml_run *r, ml_input *in) {
       ml_err_set(&e, ML_NOMEM, "", "memory is short");
       goto refuse;
     }
+  }
+  if (in->trigger_row != NULL && !keep_trigger(pr, in)) {
+    proc_drop(r, pr, ML_NOMEM);
+    ml_err_set(&e, ML_NOMEM, "", "memory is short");
+    goto refuse;
   }
   if (!start_shared(pr, in)) {
     proc_drop(r, pr, ML_NOMEM);

@@ -5,7 +5,8 @@
 ** process: it may only read (GET, HEAD), its journal lives in memory, and a
 ** crash simply runs it again.  What it gives, its new state and the starts,
 ** goes into one commit; an occurrence starts one process, whichever of poll
-** and webhook saw it first (the store refuses the second).
+** and webhook saw it first (the store refuses the second).  Schedules are kept
+** here with them, and run in schedule.c.
 */
 #include <stdio.h>
 #include <string.h>
@@ -109,16 +110,18 @@ static void add_trigger(ml_run *r, const bundle *b, const ml_flow *f,
   inherit(r, t);
   if (ml_str_is(def->kind, "poll") && t->due_ms == 0)
     t->due_ms = now_wall(r) + 1;
-  if (!ml_str_is(def->kind, "poll"))
+  if (!ml_str_is(def->kind, "poll") && def->plan == NULL)
     t->due_ms = 0;
   t->next = r->triggers;
   r->triggers = t;
+  if (def->plan != NULL)
+    schedule_begin(t);
 }
 
-/* Has it a script, or a rate to keep? */
+/* Has it a script, a rate to keep, or a moment at which it is due? */
 static bool stands(const ml_trigger *t) {
   return ml_str_is(t->kind, "poll") || ml_str_is(t->kind, "webhook") ||
-         t->rate.n > 0;
+         t->rate.n > 0 || t->plan != NULL;
 }
 
 /* Free what is no longer in force, when its last run has ended. */
@@ -138,6 +141,12 @@ static void sweep(ml_run *r) {
   }
 }
 
+void trigger_let_go(trigger *t) {
+  t->uses--;
+  if (t->stale && !t->running && t->uses == 0)
+    sweep(t->run);
+}
+
 void triggers_swap(ml_run *r) {
   trigger *old = r->triggers;
 
@@ -150,15 +159,24 @@ void triggers_swap(ml_run *r) {
       if (stands(&w->flow->triggers[k]))
         add_trigger(r, b, w->flow, &w->flow->triggers[k]);
   }
-  for (trigger *t = old; t != NULL; t = t->next)
+  for (trigger *t = old; t != NULL; t = t->next) {
+    const trigger *now;
+
     t->stale = true;
+    now = t->t->plan != NULL ? trigger_named(r, t->workflow, t->name) : t;
+    if (now == NULL || (now != t && now->t->plan == NULL))
+      schedule_removed(t);
+  }
   sweep(r);
 }
+
 /* A setting changed: what failed for want of it, or waits by an old period, is
 ** tried at once. */
 void triggers_nudge(ml_run *r, ml_str workflow) {
   for (trigger *t = r->triggers; t != NULL; t = t->next)
-    if (ml_str_eq(t->workflow, workflow) && t->due_ms != 0)
+    if (ml_str_eq(t->workflow, workflow) && t->t->plan != NULL)
+      t->wait_ms = 0;
+    else if (ml_str_eq(t->workflow, workflow) && t->due_ms != 0)
       t->due_ms = now_wall(r);
   if (r->begun && !r->stopped)
     due_look(r);
@@ -170,10 +188,15 @@ static void run_poll(ml_run *r, trigger *t);
 int64_t triggers_due(ml_run *r, int64_t now_ms) {
   int64_t next = 0;
 
-  if (r->conf.hold_polls)
-    return 0;
   for (trigger *t = r->triggers; t != NULL; t = t->next) {
-    if (t->stale || t->running || t->due_ms == 0)
+    if (t->t->plan != NULL) {
+      int64_t at = schedule_look(t, now_ms);
+
+      if (at > 0 && (next == 0 || at < next))
+        next = at;
+      continue;
+    }
+    if (r->conf.hold_polls || t->stale || t->running || t->due_ms == 0)
       continue;
     if (now_ms > 0 && t->due_ms <= now_ms) {
       run_poll(r, t);
@@ -242,9 +265,7 @@ static void finish(trun *x) {
       t->due_ms = now_wall(r) + (period(x) < FAIL_WAIT_MS ? period(x)
                                                           : FAIL_WAIT_MS);
   }
-  t->uses--;
-  if (t->stale && !t->running && t->uses == 0)
-    sweep(r);
+  trigger_let_go(t);
   trun_free(x);
   busy_end(r);
   if (r->begun && !r->stopped)
