@@ -12,10 +12,12 @@
 --   w:fixture "record.json"           a file of fixtures/; JSON is read
 --   w:load "other-folder"             a folder beside, in force too
 --   w:start("workflow", { data })     -> p        w:as("aiko"):start(...)
---   w:pass "3d"   w:now()             time goes by; what time it is
+--   w:pass "3d"   w:now()             time goes by, and schedules start what they
+--                                     start; what time it is
 --   w:as("aiko"):complete([p,] "1-1", [outcome,] { data })   claim, release the
 --                                     same way; a person waits for a task as long
---                                     as something is due before it comes
+--                                     as something is due before it comes, but
+--                                     not for schedules alone
 --   w:tasks()  w:as("aiko"):tasks()   open ones; those this person may do
 --   w:processes "workflow"            -> { p, ... }, the oldest first
 --   w:calls("PUT", "/path")           what was sent: { method, url, host, path,

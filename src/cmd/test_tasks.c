@@ -45,7 +45,8 @@ static ml_rc open_task(ml_op *o, int64_t n, ml_str label, ml_op_list *t,
   return rc;
 }
 
-/* A person waits for a task as long as something is due before it comes. */
+/* A person waits for a task as long as something is due before it comes; for
+** schedules alone nobody waits, or it would be for ever. */
 static ml_rc await_task(ml_op *o, int64_t n, ml_str label, ml_row_task **out) {
   int64_t until = ml_world_now(o->w) + PATIENCE_MS;
   ml_op_list t = {0};
@@ -57,7 +58,9 @@ static ml_rc await_task(ml_op *o, int64_t n, ml_str label, ml_row_task **out) {
     rc = open_task(o, n, label, &t, out);
     if (rc != ML_OK || *out != NULL)
       return rc;
-    rc = ml_world_step(o->w, until, &moved, &o->e);
+    moved = !ml_run_only_schedules(o->w->run);
+    if (moved)
+      rc = ml_world_step(o->w, until, &moved, &o->e);
   }
   return rc == ML_OK ? no_such_task(o, label, &t) : rc;
 }

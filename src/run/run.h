@@ -309,6 +309,8 @@ void ml_run_hook_token(const ml_run *r, ml_str workflow, ml_str name,
 ** ml_run_poll_now() runs one in any case. */
 void ml_run_hold_polls(ml_run *r, bool hold);
 void ml_run_hold_schedules(ml_run *r, bool hold);   /* they start nothing */
+/* Nothing is due by itself but what schedules will start (those never end). */
+bool ml_run_only_schedules(ml_run *r);
 /* Run a poll now instead of at its time. */
 void ml_run_poll_now(ml_run *r, ml_str workflow, ml_str name,
                      ml_run_hook_fn *fn, void *arg);

@@ -216,6 +216,16 @@ int64_t schedule_look(trigger *t, int64_t now_ms) {
   return t->wait_ms > t->due_ms ? t->wait_ms : t->due_ms;
 }
 
+bool ml_run_only_schedules(ml_run *r) {
+  bool held = r->hold_schedules;
+  int64_t due;
+
+  r->hold_schedules = true;
+  due = ml_run_next_due(r);
+  r->hold_schedules = held;
+  return due == 0;
+}
+
 void ml_run_hold_schedules(ml_run *r, bool hold) {
   r->hold_schedules = hold;
   if (!hold && r->begun && !r->stopped)

@@ -81,6 +81,16 @@ t.it("sleep: not a millisecond early", function(w)
   t.eq(p.data.got, 7200000)
 end)
 
+t.it("a schedule starts one a night, also in the night of summer time", function(w)
+  w:pass(59400000 - 1)                           -- 02:30 in Berlin is 01:30 UTC
+  t.eq(#w:processes "nightly", 0)
+  w:pass(1)
+  local p = w:processes "nightly"[1]
+  t.eq({ p.status, p.data.n }, { "COMPLETED", 21 })
+  w:pass "27d"
+  t.eq(#w:processes "nightly", 28)               -- 3 to 30 March
+end)
+
 t.it("await: a signal, one kept before, none in time", function(w)
   local p = run(w, "await")
   p:signal("paid", { sum = 5 })

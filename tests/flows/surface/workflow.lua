@@ -34,4 +34,10 @@ local child = ml.workflow { "child",
   },
 }
 
-return { surface, child }
+local nightly = ml.workflow { "nightly",
+  fields = { { "n", "integer" } },
+  start  = { ml.schedule { "night", daily = "02:30", zone = "Europe/Berlin", missed = "once", data = { n = 20 } } },
+  phases = { { "work", ml.activity { "work", run = function(ctx) ctx.data.n = ctx.data.n + 1 end }, next = ml.finish } },
+}
+
+return { surface, child, nightly }
