@@ -332,6 +332,8 @@ static const char *const whole =
   "'start':[{'kind':'form','name':'form','form':['f!','g']},"
   "{'kind':'poll','name':'p','every':{'setting':'s'},'run':true,'into':'f'},"
   "{'kind':'schedule','name':'t','every':'1h','missed':'skip'},"
+  "{'kind':'schedule','name':'u','daily':'02:30','zone':'Europe/Berlin',"
+  "'data':{'f':'x'}},"
   "{'kind':'webhook','name':'h','receive':true}],"
   "'phases':[{'name':'one','at':'workflow.lua:9','max':3,'entries':["
   "{'kind':'activity','label':'a','title':'A','node':1,'lane':'l','run':true,"
@@ -449,6 +451,30 @@ static void short_memory(void **state) {
   ml_arena_free(&a);
 }
 
+/* What was checked when it came goes on where its zone is not known. */
+static void stored_without_its_zone(void **state) {
+  static const char text[] =
+    "{'api':1,'workflows':[{'name':'w','start':[{'kind':'schedule','name':'t',"
+    "'daily':'02:30','zone':'Europe/Atlantis'}],'phases':[{'name':'one',"
+    "'entries':[{'kind':'activity','label':'a','run':true}]}]}]}";
+  ml_arena a = {0};
+  ml_json *tree = json_of(&a, text);
+  ml_flow **flows = NULL;
+  size_t n = 0;
+  told t;
+
+  (void)state;
+  assert_int_equal(parse_tree(tree, &t, NULL), ML_INVALID);
+  assert_non_null(strstr(t.first, "'Europe/Atlantis' is not known"));
+  assert_int_equal(ml_flow_parse("stored", tree, NULL, NULL, &flows, &n), ML_OK);
+  assert_int_equal(n, 1);
+  assert_null(flows[0]->triggers[0].plan->zone);
+  assert_int_equal(ml_plan_next(flows[0]->triggers[0].plan, 0, 1), 0);
+  ml_flow_free(flows[0]);
+  ml_mem_free(flows);
+  ml_arena_free(&a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(envelope),      cmocka_unit_test(limits),
@@ -456,6 +482,7 @@ int main(void) {
     cmocka_unit_test(at_most_100),   cmocka_unit_test(leads),
     cmocka_unit_test(loops),         cmocka_unit_test(replaced),
     cmocka_unit_test(left_out),      cmocka_unit_test(short_memory),
+    cmocka_unit_test(stored_without_its_zone),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

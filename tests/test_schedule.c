@@ -261,6 +261,30 @@ static void two_schedules_of_one_moment_are_two(void **state) {
   assert_int_equal(count(), 3);
 }
 
+/* Whatever piece of memory is refused at its moment: late by a minute, once. */
+static void short_memory_makes_it_late_only(void **state) {
+  size_t late = 0;
+
+  (void)state;
+  begin(FLOW("daily = '12:00'"));
+  for (uint64_t n = 1; n <= 60; n++) {
+    int64_t due = due_row();
+    size_t had = count();
+
+    kit_pass(due - 1 - kit.clock.wall);
+    ml_clock_fake_pass(&kit.clock, 1);
+    ml_mem_fail_at(n, 0);
+    ml_run_tick(kit.run);
+    ml_mem_fail_at(0, 0);
+    kit_settle();
+    late += count() == had;
+    kit_pass(2 * MINUTE);
+    assert_int_equal(count(), had + 1);
+    assert_int_equal(due_row(), due + 24 * HOUR);
+  }
+  assert_in_range(late, 3, 59);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 
 int main(void) {
@@ -274,7 +298,7 @@ int main(void) {
     T(a_new_version_goes_on_from_the_same_row),
     T(what_is_taken_out_owes_nothing),
     T(a_start_that_is_refused_is_tried_again), T(held_schedules_start_nothing),
-    T(two_schedules_of_one_moment_are_two),
+    T(two_schedules_of_one_moment_are_two), T(short_memory_makes_it_late_only),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,7 @@ ml_rc ml_plan_read(ml_plan *p, ml_str text, ml_err *e) {
       return ml_err_set(e, ML_INVALID, "", "more than %d times",
                         ML_PLAN_TIMES_MAX);
     if (!read_one(p, trimmed(cut(&rest, ',')))) {
+      p->count = 0;                         /* half a plan is none */
       ml_text_excerpt(shown, sizeof shown, text);
       return ml_err_set(e, ML_INVALID, "", "'%s' is not %s", shown,
                         allowed[p->kind]);

@@ -3,7 +3,7 @@
 **
 ** A stored workflow (p->fault is NULL) was checked when it came: a zone that
 ** this machine does not know must not keep the others' processes from going
-** on, so then the plan has no zone, which src/run tells.
+** on, so then the plan has no zone and never comes, which src/run tells.
 */
 #include "model/field.h"
 #include "model/flow_part.h"
@@ -73,7 +73,7 @@ static void check_value(ml_fpass *p, const ml_fwho *w, ml_str name,
   rc = ml_field_check(&p->f->fields[i], v, "", &b, &e);
   if (rc == ML_NOMEM || b.bad)
     p->nomem = true;
-  else if (rc != ML_OK && p->fault != NULL)
+  else if (rc != ML_OK)
     ml_fp_fault(p, w, "'data' does not fit field '%s': %s", ml_fp_show(name).s,
                 e.text);
   ml_buf_free(&b);
@@ -92,7 +92,7 @@ static void read_data(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                   ml_fp_type(data));
     return;
   }
-  for (uint32_t i = 0; i < data->count; i++)
+  for (uint32_t i = 0; i < data->count && p->fault != NULL; i++)
     check_value(p, w, data->obj[i].key, &data->obj[i].value);
   t->data = ml_fp_print(p, data);
 }

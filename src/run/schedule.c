@@ -136,7 +136,8 @@ static void started(void *arg, ml_rc rc, const ml_err *e, int status,
     else if (now->due_ms != 0 && now->due_ms <= x->due_ms && !now->running)
       set_due(now, ml_plan_next(now->t->plan, x->due_ms, now_wall(x->r)));
   }
-  due_arm(x->r);
+  if (!x->r->stopped)
+    due_arm(x->r);
   trigger_let_go(t);
 }
 
