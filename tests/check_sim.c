@@ -300,6 +300,8 @@ static void finish(sim *s) {
 
   s->calm = true;
   disk_heal();
+  if (!world_alive(w))           /* the last step had left it down */
+    revive(s);
   for (size_t i = 0; i < count; i++)
     if (w->asks[i].state != ASK_ACKED && w->asks[i].kind == ASK_START)
       world_ensure(w, &w->asks[i]);
