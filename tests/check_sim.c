@@ -300,7 +300,8 @@ static void finish(sim *s) {
 
   s->calm = true;
   disk_heal();
-  if (!world_alive(w))           /* the last step had left it down */
+  world_settle(w);               /* what the last step's fault has done */
+  if (!world_alive(w))
     revive(s);
   for (size_t i = 0; i < count; i++)
     if (w->asks[i].state != ASK_ACKED && w->asks[i].kind == ASK_START)
