@@ -288,7 +288,10 @@ static void note_health(const call *k, ml_http_end how, int status) {
   client *c = k->client;
   bool good = ml_health_good(how, status);
 
-  if (k->phase != ML_CLIENT_RUNNING || how == ML_HTTP_REFUSED)
+  /* A program of ours behind a Unix socket is no peer to be spared: it may be
+  ** starting, and is asked until it is there. */
+  if (k->phase != ML_CLIENT_RUNNING || how == ML_HTTP_REFUSED ||
+      k->ask.unix_path != NULL)
     return;
   if (good)
     c->stats.good++;
