@@ -502,14 +502,15 @@ static void order_go(taken *t) {
   const ml_workflow *wf = order_workflow(t);
   const ml_trigger *tr;
   const ml_row_user *u;
-  ml_str far = ml_json_str(t->said, "process");
-  ml_str state = ml_json_str(t->said, "state");
-  ml_str email = ml_json_str(t->said, "person");
+  ml_str far, state, email;
   ml_row_share *share;
   char text[300];
 
   if (wf == NULL)
-    return;
+    return;                                 /* refused: t is gone */
+  far = ml_json_str(t->said, "process");
+  state = ml_json_str(t->said, "state");
+  email = ml_json_str(t->said, "person");
   tr = partner_trigger(wf->flow);
   u = email.p != NULL ? person(t->r, email) : NULL;
   if (u == NULL) {
