@@ -26,6 +26,7 @@
 #include "run/library.h"
 #include "run/run.h"
 #include "script/frame.h"
+#include "script/region.h"
 #include "script/worker.h"
 
 /* Who counts are for: another compiler, other flags make others. */
@@ -378,6 +379,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   read_sources();
+  ml_region_trap();              /* as a worker does */
   must(ml_worker_new(&(ml_worker_conf){.counting = true}, &it.w) == ML_OK,
        "memory is short");
   define();

@@ -712,12 +712,10 @@ ctx.mail = method(function(mail)
   if not got then host.entry("mail", call, host.encode(want, "ctx:mail")) end
 end, "mail")
 
-function self_meta.__index(_, k)
-  local v = ctx[k]
-  if v == nil then v = members[k] end
-  if v == nil then raise(("there is no ctx.%s"):format(tostring(k))) end
-  return v
-end
+-- A member without a call; else a method.
+self_meta.__index = setmetatable(members, { __index = function(_, k)
+  return ctx[k] or raise(("there is no ctx.%s"):format(tostring(k)))
+end })
 
 function self_meta.__newindex(_, k)
   raise(("ctx.%s cannot be written"):format(tostring(k)))

@@ -12,6 +12,7 @@ local M = {}
 local flows                         -- what workflow.lua returned
 local rules                         -- what the rules file returned
 local fields = {}                   -- of each flow, by index
+local known = {}                    -- what stands at the paths of the first flow
 
 local function flow_at(index)
   local list = flows
@@ -43,12 +44,27 @@ local function has_life(flow)
   return false
 end
 
+-- Each slice looks up a path: that of an activity is found here.
+local function know(t, at)
+  local list = t.phases
+  if type(list) ~= "table" then return end
+  for p, phase in ipairs(list) do
+    if type(phase) ~= "table" then return end
+    for e = 2, #phase do
+      local path, entry = ("%s%d.%d"):format(at, p, e - 1), phase[e]
+      known[path] = entry
+      if type(entry) == "table" then know(entry, path .. ".") end
+    end
+  end
+end
+
 -- Evaluated once, before the image is taken.
 function M.prepare(what, file)
   if what == "flow" then
     flows = require "workflow"
     fields_at(0)
     local f = flow_at(0)
+    if type(f) == "table" then know(f, "") end
     if type(f) == "table" and has_life(f) then require "moonlane.object" end
   elseif what == "rules" then
     rules = require((file:gsub("%.lua$", ""):gsub("/", ".")))
@@ -70,7 +86,7 @@ function M.define()
 end
 
 local function find(index, path)
-  local t = find_at(flow_at(index), path)
+  local t = index == 0 and known[path] or find_at(flow_at(index), path)
   if t == nil then
     error(("there is nothing at %s of workflow %d of this bundle"):format(path,
           index + 1), 0)

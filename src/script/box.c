@@ -453,6 +453,8 @@ static int compile_library(lua_State *L, const ml_box_source *s,
   ml_buf_free(&code);
   if (status == LUA_OK) {
     ml_box_push_lib_env(L);
+    ml_box_push_frozen(L, -1);       /* ours may look behind: shorter */
+    lua_remove(L, -2);
     lua_setupvalue(L, -2, 1);
   }
   return status;

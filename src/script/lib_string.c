@@ -320,6 +320,16 @@ static void set_metatable(lua_State *L) {
   lua_pop(L, 2);
 }
 
+/* s:byte() finds its function behind the frozen table at once: what it finds
+** there is all that a script can get of it.  Stack: ..., library. */
+static void shorten_methods(lua_State *L) {
+  lua_pushliteral(L, "");
+  lua_getmetatable(L, -1);
+  ml_box_push_frozen(L, -3);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 2);
+}
+
 void ml_lib_string(lua_State *L) {
   static const char *const stock[] = {
     "char", "len", "lower", "reverse", "sub", "upper", NULL,
@@ -336,5 +346,6 @@ void ml_lib_string(lua_State *L) {
   ml_lib_match(L);
   set_metatable(L);
   ml_box_freeze_table(L, -1);
+  shorten_methods(L);
   lua_setfield(L, -2, LUA_STRLIBNAME);
 }

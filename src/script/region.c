@@ -22,83 +22,13 @@
 
 #include <assert.h>
 #include <lua.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
-
-#define GRAIN 16u
-#define SMALL 512u
-#define CHUNK 4096u
-#define KEEP ((size_t)1 << 20)   /* bytes that stay resident on a restore */
-#define BINS 192u
-#define CODE ((size_t)384 << 10) /* bytes mapped for what is only read */
-#define HOLLOW 512u              /* bytes: a larger hole is not copied */
-#define SPLIT 4u                 /* grains: a smaller rest stays in the block */
-#define MAGIC 0x6d6c7265u
-
-typedef struct cell {
-  struct cell *next;
-} cell;
-
-typedef struct block {
-  uint32_t size;    /* grains, this header included */
-  uint32_t prev;    /* grains of the block before; 0: this is the first */
-  uint32_t free;
-  uint32_t unused;
-} block;
-
-typedef struct hole {    /* a free block */
-  block b;
-  struct hole *next, *before;
-} hole;
-
-/* At the start of the region; a copy of the region holds it. */
-typedef struct head {
-  uint32_t magic;
-  uint32_t top;        /* grains in use from the start of the region */
-  uint32_t last;       /* size of the block that ends at top; 0: none */
-  size_t used;
-  char *bump, *bump_end;      /* the chunk that cells are being cut from */
-  cell *cells[SMALL / GRAIN + 1];
-  uint64_t bits[BINS / 64];
-  hole *bins[BINS];
-} head;
-
-/* A stretch of the image that has to be copied back. */
-typedef struct stretch {
-  size_t from, n;
-} stretch;
-
-struct ml_region {
-  char *base;
-  size_t size;
-  size_t memory, block, text;
-  bool lifted;
-  uint32_t high;             /* the highest top since the last restore */
-  void *asked_p;             /* what was refused last, until a grant */
-  size_t asked;
-  char *image;
-  size_t image_size;
-  stretch *stretches;
-  size_t stretch_count;
-  char *code;                /* what is only read, beside the image */
-  size_t code_used;
-  bool coding;
-  ml_region_watcher *watch;
-  void *ud;
-};
+#include "script/region_inside.h"
 
 #define FIRST ((uint32_t)((sizeof(head) + GRAIN - 1) / GRAIN))
-
-static head *head_of(const ml_region *r) {
-  return (head *)(void *)r->base;
-}
-
-static size_t round_up(size_t n, size_t to) {
-  return (n + to - 1) & ~(to - 1);
-}
 
 static void tell(ml_region *r, ml_region_event what, size_t bytes) {
   if (r->watch != NULL)
@@ -536,19 +466,10 @@ ml_rc ml_region_new(size_t size, ml_region **out) {
   return ML_OK;
 }
 
-static void drop_image(ml_region *r) {
-  if (r->image != NULL)
-    munmap(r->image, r->image_size);
-  ml_mem_free(r->stretches);
-  r->image = NULL;
-  r->stretches = NULL;
-  r->image_size = r->stretch_count = 0;
-}
-
 void ml_region_free(ml_region *r) {
   if (r == NULL)
     return;
-  drop_image(r);
+  ml_region_image_drop(r);
   if (r->code != NULL)
     munmap(r->code, CODE);
   munmap(r->base, r->size);
@@ -580,103 +501,24 @@ size_t ml_region_extent(const ml_region *r) {
   return (size_t)head_of(r)->top * GRAIN;
 }
 
-size_t ml_region_image(const ml_region *r) {
-  return r->image_size;
-}
+/* ---- the image's edge ---- */
 
-static bool is_hollow(const block *b) {
-  return b->free && (size_t)b->size * GRAIN > sizeof(hole) + HOLLOW;
-}
+bool ml_region_seal(ml_region *r) {
+  head *h = head_of(r);
+  uint32_t per = (uint32_t)(PAGE / GRAIN), over = h->top % per;
 
-/*
-** What is to be copied back: all but the inside of free blocks, whose bytes
-** nobody reads before they are written.  What stands at their start, the
-** links between them, is copied.  NULL: memory is short.
-*/
-static stretch *find_stretches(const ml_region *r, size_t *count) {
-  uint32_t top = head_of(r)->top, at;
-  size_t hollow = 0, n = 0, from = 0;
-  stretch *list;
-
-  for (at = FIRST; at < top; at += block_at(r, at)->size)
-    hollow += is_hollow(block_at(r, at));
-  list = ml_mem_alloc((hollow + 1) * sizeof *list);
-  for (at = FIRST; list != NULL && at < top; at += block_at(r, at)->size) {
-    size_t here = (size_t)at * GRAIN;
-
-    if (!is_hollow(block_at(r, at)))
-      continue;
-    list[n++] = (stretch){from, here + sizeof(hole) - from};
-    from = here + (size_t)block_at(r, at)->size * GRAIN;
-  }
-  if (list != NULL)
-    list[n++] = (stretch){from, (size_t)top * GRAIN - from};
-  *count = n;
-  return list;
-}
-
-ml_rc ml_region_freeze(ml_region *r) {
-  size_t n = ml_region_extent(r), count;
-  stretch *list = find_stretches(r, &count);
-  char *image = list != NULL ? mmap(NULL, n, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                             : MAP_FAILED;
-
-  if (image == MAP_FAILED) {
-    ml_mem_free(list);
-    return ML_NOMEM;
-  }
-  memcpy(image, r->base, n);
-  mprotect(image, n, PROT_READ);   /* a fence: where it fails, still a copy */
-  if (r->code != NULL)
-    mprotect(r->code, CODE, PROT_READ);
-  drop_image(r);
-  r->image = image;
-  r->image_size = n;
-  r->stretches = list;
-  r->stretch_count = count;
-  r->high = head_of(r)->top;
-  return ML_OK;
-}
-
-/* Give back the pages between what stays and what was used at most. */
-static void give_back(ml_region *r, size_t keep) {
-  size_t from = round_up(keep > KEEP ? keep : KEEP, 4096);
-  size_t to = round_up((size_t)r->high * GRAIN, 4096);
-
-  if (to > r->size)
-    to = r->size;
-  if (to > from)
-    madvise(r->base + from, to - from, MADV_DONTNEED);
-}
-
-void ml_region_restore(ml_region *r) {
-  if (r->image == NULL)
-    return;
-  give_back(r, r->image_size);
-  for (size_t i = 0; i < r->stretch_count; i++)
-    memcpy(r->base + r->stretches[i].from, r->image + r->stretches[i].from,
-           r->stretches[i].n);
-  r->high = head_of(r)->top;
-  r->asked = 0;
-}
-
-ml_rc ml_region_park(const ml_region *r, ml_buf *out) {
-  ml_buf_put(out, r->base, ml_region_extent(r));
-  return out->bad ? ML_NOMEM : ML_OK;
-}
-
-ml_rc ml_region_unpark(ml_region *r, ml_str bytes) {
-  head h;
-
-  if (bytes.n < sizeof h || bytes.n > r->size)
-    return ML_INVALID;
-  memcpy(&h, bytes.p, sizeof h);
-  if (h.magic != MAGIC || (size_t)h.top * GRAIN != bytes.n)
-    return ML_INVALID;
-  give_back(r, bytes.n);
-  memcpy(r->base, bytes.p, bytes.n);
-  r->high = h.top;
-  r->asked = 0;
-  return ML_OK;
+  memset(h->cells, 0, sizeof h->cells);
+  memset(h->bits, 0, sizeof h->bits);
+  memset(h->bins, 0, sizeof h->bins);
+  h->bump = h->bump_end = NULL;
+  for (uint32_t at = FIRST; at < h->top; at += block_at(r, at)->size)
+    block_at(r, at)->free = 0;
+  if (over == 0)
+    return true;
+  if (!raise_top(r, per - over))
+    return false;
+  *block_at(r, h->top - (per - over)) =
+      (block){.size = per - over, .prev = h->last};
+  h->last = per - over;
+  return true;
 }

@@ -57,6 +57,11 @@ void ml_region_code(ml_region *r, bool on);
 size_t ml_region_used(const ml_region *r);   /* bytes handed out, rounded */
 size_t ml_region_extent(const ml_region *r); /* bytes a copy would take */
 
+/* From here on, in this process, regions learn which pages of an image are
+** written to, and a restore copies no others.  Takes SIGSEGV, again when asked
+** again; to be called before a jail is entered. */
+void ml_region_trap(void);
+
 /* Copy the used bytes to a read-only image; a second call replaces it. */
 ml_rc ml_region_freeze(ml_region *r);
 
@@ -64,6 +69,7 @@ ml_rc ml_region_freeze(ml_region *r);
 ** used since go back to the kernel.  A region without image stays as it is. */
 void ml_region_restore(ml_region *r);
 size_t ml_region_image(const ml_region *r);  /* bytes of the image; 0: none */
+size_t ml_region_copied(const ml_region *r); /* bytes that a restore copies */
 
 /* Append the used bytes to `out` (ML_NOMEM: b->bad); and bring them back.
 ** Bytes that this region did not park are ML_INVALID. */

@@ -1,0 +1,176 @@
+/*
+** test_region.c - an image comes back byte for byte, and a restore copies what
+** was written to and little else.
+*/
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "script/region.h"
+
+enum { PIECES = 400, PIECE = 700, PAGE = 4096, ROUNDS = 300, ANEW = 5000 };
+
+typedef struct world {
+  ml_region *r;
+  char *piece[PIECES];
+  ml_buf frozen, now;
+  uint64_t seed;
+} world;
+
+static uint32_t roll(world *w, uint32_t n) {
+  w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(w->seed >> 33) % n;
+}
+
+static size_t size_of(int i) {
+  return (size_t)(i % 7 == 0 ? 40 : PIECE);
+}
+
+static int begin(void **state) {
+  world *w = ml_mem_zero(sizeof *w);
+
+  assert_non_null(w);
+  w->seed = 7;
+  ml_region_trap();
+  assert_int_equal(ml_region_new(8 << 20, &w->r), ML_OK);
+  for (int i = 0; i < PIECES; i++) {
+    w->piece[i] = ml_region_alloc(w->r, NULL, 0, size_of(i));
+    assert_non_null(w->piece[i]);
+    memset(w->piece[i], i, size_of(i));
+  }
+  for (int i = 0; i < PIECES; i += 5) {         /* holes and free cells */
+    ml_region_alloc(w->r, w->piece[i], size_of(i), 0);
+    w->piece[i] = NULL;
+  }
+  assert_int_equal(ml_region_freeze(w->r), ML_OK);
+  assert_int_equal(ml_region_park(w->r, &w->frozen), ML_OK);
+  *state = w;
+  return 0;
+}
+
+static int end(void **state) {
+  world *w = *state;
+
+  ml_buf_free(&w->frozen);
+  ml_buf_free(&w->now);
+  ml_region_free(w->r);
+  ml_mem_free(w);
+  return 0;
+}
+
+static void is_as_frozen(world *w) {
+  ml_buf_reset(&w->now);
+  assert_int_equal(ml_region_park(w->r, &w->now), ML_OK);
+  assert_int_equal(w->now.len, w->frozen.len);
+  assert_memory_equal(w->now.p, w->frozen.p, w->frozen.len);
+}
+
+/* The test frame takes the signal for itself before each test. */
+static world *trapped(void **state) {
+  ml_region_trap();
+  return *state;
+}
+
+static void whatever_is_written_is_undone(void **state) {
+  world *w = trapped(state);
+
+  for (int round = 0; round < ROUNDS; round++) {
+    bool gone[PIECES] = {false};
+
+    for (uint32_t n = roll(w, 20); n > 0; n--) {
+      int i = (int)roll(w, PIECES);
+      void *made = ml_region_alloc(w->r, NULL, 0, 16 + roll(w, 9000));
+
+      assert_non_null(made);
+      memset(made, 0xAA, 16);
+      if (w->piece[i] == NULL || gone[i])
+        continue;
+      gone[i] = roll(w, 3) == 0;
+      if (gone[i])
+        ml_region_alloc(w->r, w->piece[i], size_of(i), 0);
+      else
+        w->piece[i][roll(w, (uint32_t)size_of(i))] ^= 0x55;
+    }
+    ml_region_restore(w->r);
+    is_as_frozen(w);
+  }
+}
+
+static void only_what_was_written_to_is_copied(void **state) {
+  world *w = trapped(state);
+  size_t image = ml_region_image(w->r);
+
+  assert_true(image > 40 * PAGE);
+  assert_int_equal(ml_region_copied(w->r), PAGE);      /* the allocator's head */
+  w->piece[201][0] ^= 1;
+  w->piece[399][0] ^= 1;
+  assert_int_equal(ml_region_copied(w->r), 3 * PAGE);
+  ml_region_restore(w->r);
+  is_as_frozen(w);
+  w->piece[201][0] ^= 1;                               /* does not fault again */
+  assert_int_equal(ml_region_copied(w->r), 3 * PAGE);
+  ml_region_restore(w->r);
+  is_as_frozen(w);
+}
+
+static void what_cooled_down_is_left_alone_again(void **state) {
+  world *w = trapped(state);
+
+  for (int i = 0; i < PIECES; i++)
+    if (w->piece[i] != NULL)
+      w->piece[i][0] ^= 1;
+  assert_true(ml_region_copied(w->r) > ml_region_image(w->r) * 9 / 10);
+  for (int i = 0; i < ANEW; i++) {
+    w->piece[201][0] ^= 1;
+    ml_region_restore(w->r);
+  }
+  assert_int_equal(ml_region_copied(w->r), 2 * PAGE);
+  is_as_frozen(w);
+}
+
+static void new_pieces_share_no_page_with_the_image(void **state) {
+  world *w = trapped(state);
+
+  for (int i = 0; i < 100; i++)
+    memset(ml_region_alloc(w->r, NULL, 0, 24 + (size_t)i * 3), 0x5A, 24);
+  assert_int_equal(ml_region_copied(w->r), PAGE);
+  ml_region_restore(w->r);
+  is_as_frozen(w);
+}
+
+static void a_second_freeze_takes_what_is_there(void **state) {
+  world *w = trapped(state);
+  char *more = ml_region_alloc(w->r, NULL, 0, 3000);
+
+  memset(more, 0x11, 3000);
+  w->piece[201][5] = 0x22;
+  assert_int_equal(ml_region_freeze(w->r), ML_OK);
+  ml_buf_reset(&w->frozen);
+  assert_int_equal(ml_region_park(w->r, &w->frozen), ML_OK);
+  more[7] = 0x33;
+  w->piece[201][5] = 0x44;
+  ml_region_restore(w->r);
+  assert_int_equal(more[7], 0x11);
+  assert_int_equal(w->piece[201][5], 0x22);
+  is_as_frozen(w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(whatever_is_written_is_undone, begin, end),
+    cmocka_unit_test_setup_teardown(only_what_was_written_to_is_copied, begin,
+                                    end),
+    cmocka_unit_test_setup_teardown(what_cooled_down_is_left_alone_again,
+                                    begin, end),
+    cmocka_unit_test_setup_teardown(new_pieces_share_no_page_with_the_image,
+                                    begin, end),
+    cmocka_unit_test_setup_teardown(a_second_freeze_takes_what_is_there, begin,
+                                    end),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
