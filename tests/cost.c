@@ -1,7 +1,7 @@
 /*
 ** cost.c - the work of a four-step workflow by parts, to be counted.
 **
-**   build/cost engine|json|encode|run|worker [TIMES]
+**   build/cost engine|json|encode|run|crowd|worker [TIMES [trap]]
 **   build/cost compiler
 **
 ** Clocks say little on a machine that is shared; instructions are the same
@@ -15,7 +15,10 @@
 **   encode   its rows into a batch: process, history
 **   run      all of the core but HTTP: start, scripts' answers, commit; with the
 **            worker in this process, under its counting hook
-**   worker   four questions, one a step, image and all, without the hook
+**   crowd    the same of 200 at once
+**   worker   four questions, one a step, image and all, without the hook; with
+**            `trap` as a worker does it, pages that are not written to apart
+**            (script/region.h), which valgrind does not stand
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +39,7 @@
 #define COMPILER "gcc " __VERSION__ " " FLAGS
 #endif
 
-enum { STEPS = 4, SOURCES = 32 };
+enum { STEPS = 4, SOURCES = 32, CROWD = 200 };
 #define FLOW "tests/bench/flows/four/workflow.lua"
 #define BUNDLE "bundle for counting, 32 bytes ok"
 
@@ -298,7 +301,7 @@ static void turns(bool (*until)(void)) {
 
 static bool is_idle(void) { return ml_run_idle(it.run); }
 
-static void part_run(void) {
+static void put_start(void) {
   ml_input *in = need(ml_input_new());
   ml_json *tree = NULL;
 
@@ -309,6 +312,16 @@ static void part_run(void) {
   in->patient = true;
   in->done = came;
   ml_run_put(it.run, in);
+}
+
+static void part_run(void) {
+  put_start();
+  turns(is_idle);
+}
+
+static void part_crowd(void) {
+  for (int i = 0; i < CROWD; i++)
+    put_start();
   turns(is_idle);
 }
 
@@ -362,7 +375,7 @@ __attribute__((noinline)) void measured(void (*part)(void), long times) {
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*part)(void); } parts[] = {
     {"engine", part_engine}, {"json", part_json}, {"encode", part_encode},
-    {"run", part_run}, {"worker", part_worker},
+    {"run", part_run}, {"crowd", part_crowd}, {"worker", part_worker},
   };
   long times = argc > 2 ? strtol(argv[2], NULL, 10) : 100;
   void (*part)(void) = NULL;
@@ -375,11 +388,13 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (part == NULL || times < 1) {
-    fprintf(stderr, "usage: cost engine|json|encode|run|worker [TIMES]\n");
+    fprintf(stderr, "usage: cost engine|json|encode|run|crowd|worker "
+                    "[TIMES [trap]]\n");
     return 2;
   }
   read_sources();
-  ml_region_trap();              /* as a worker does */
+  if (argc > 3 && strcmp(argv[3], "trap") == 0)
+    ml_region_trap();
   must(ml_worker_new(&(ml_worker_conf){.counting = true}, &it.w) == ML_OK,
        "memory is short");
   define();
@@ -389,11 +404,11 @@ int main(int argc, char **argv) {
     must(ml_worker_new(NULL, &it.w) == ML_OK, "memory is short");
     define_again();
   }
-  if (part == part_run)
+  if (part == part_run || part == part_crowd)
     open_run();
   part();                        /* what is made once is made */
   measured(part, times);
-  if (part == part_run)
+  if (part == part_run || part == part_crowd)
     close_run();
   ml_flow_free(it.flow);
   ml_worker_free(it.w);
