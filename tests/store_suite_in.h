@@ -59,7 +59,7 @@ typedef struct Q {
   uint32_t act;
   size_t limit;
   const void *in;
-  bool flag;
+  int64_t lease;
   ml_due_item at;
   ml_str text[3];
   /* answers */
@@ -91,7 +91,7 @@ READER(r_comment_last, ml_read_comment_last(r, q->n, &q->u.no))
 READER(r_mail, ml_read_mail(r, q->a, q->n, OUT))
 READER(r_key, ml_read_key(r, q->a, q->in, &q->u.key))
 READER(r_tasks_of, ml_read_tasks_of(r, q->a, q->n, OUT))
-READER(r_due, ml_read_due(r, q->n, q->flag, q->at, q->u.due, q->limit,
+READER(r_due, ml_read_due(r, q->n, q->lease, q->at, q->u.due, q->limit,
                           &q->count))
 READER(r_next_due, ml_read_next_due(r, &q->num[0]))
 READER(r_processes, ml_read_processes(r, q->a, q->in, OUT))

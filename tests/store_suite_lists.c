@@ -16,7 +16,7 @@ static void expect_due(Fx *fx, Q *q, const int64_t *ns, size_t n) {
 static void what_is_due(void **state) {
   Fx *fx = *state;
   const int64_t dues[] = {500, 0, -300, 100, 1000, -2000, 300, 100};
-  Q q = {.n = 500, .limit = 64};
+  Q q = {.n = 500, .limit = 64, .lease = 5000};
   ml_row_process p;
 
   for (size_t i = 0; i < LEN(dues); i++) {
@@ -33,14 +33,25 @@ static void what_is_due(void **state) {
   q.n = 99;
   expect_due(fx, &q, NULL, 0);
   q.n = 500;
-  q.flag = true;                        /* first scan: every lease has ended */
+  q.lease = 1501;                       /* -2000 is no lease of those there are */
+  expect_due(fx, &q, (int64_t[]){4, 8, 3, 7, 1}, 5);
+  q.lease = 1500;
+  expect_due(fx, &q, (int64_t[]){4, 8, 3, 7, 1}, 5);
+  q.lease = 1499;                       /* ... now it is: the clock went back */
   expect_due(fx, &q, (int64_t[]){4, 8, 3, 7, 1, 6}, 6);
-  for (size_t page = 1; page <= 4; page++) {   /* pages of any size */
+  q.n = 200;                            /* the ended one, still to come, too */
+  q.lease = 99;
+  expect_due(fx, &q, (int64_t[]){4, 8, 3, 6}, 4);
+  q.n = 500;
+  q.lease = 0;                          /* first scan: every lease has ended */
+  expect_due(fx, &q, (int64_t[]){4, 8, 3, 7, 1, 6}, 6);
+  for (size_t page = 1; page <= 8; page++) {   /* pages of any size */
     const int64_t want[] = {4, 8, 3, 7, 1, 6};
     size_t got = 0;
 
     q.at = (ml_due_item){0, 0};
-    q.limit = page;
+    q.limit = (page + 1) / 2;
+    q.lease = page % 2 ? 0 : 1499;
     for (;;) {
       assert_rc(ask(fx, r_due, &q), ML_OK);
       if (q.count == 0)
@@ -68,7 +79,7 @@ static void what_is_due(void **state) {
 static void many_at_one_moment(void **state) {
   Fx *fx = *state;
   ml_batch *b = suite_batch(fx->s);
-  Q q = {.n = 1000, .limit = 60};
+  Q q = {.n = 1000, .limit = 60, .lease = 5000};
   int64_t n = 0;
 
   for (int64_t i = 1; i <= 500; i++) {

@@ -547,26 +547,31 @@ static void bump_done(void *arg, ml_batch *b, ml_rc rc) {
   ml_batch_free(b);
 }
 
+/* Process n as it is, but changed by somebody else: what is here of it is stale. */
+static void bump(int64_t n, const char *subject) {
+  kit_look l = kit_see(n);
+  ml_batch *b = ml_batch_new(kit.store);
+  ml_rc rc = ML_IO;
+
+  ml_batch_unit(b);
+  l.row.seq_was = l.row.seq;
+  l.row.seq += 1;
+  l.row.subject = ml_str_of(subject);
+  ml_batch_process(b, &l.row);
+  ml_store_submit(kit.store, b, bump_done, &rc);
+  ml_store_reap(kit.store);
+  assert_int_equal(rc, ML_OK);
+}
+
 static void a_stale_process_is_read_again(void **state) {
   kit_look l;
-  ml_batch *b;
-  ml_rc rc = ML_IO;
   ml_run_stats s;
   int64_t n;
 
   (void)state;
   open_with("calls", calls);
   n = kit_start("calls", "{}");             /* its call is held: in memory */
-  l = kit_see(n);
-  b = ml_batch_new(kit.store);
-  ml_batch_unit(b);
-  l.row.seq_was = l.row.seq;
-  l.row.seq += 1;
-  l.row.subject = ML_STR("changed behind its back");
-  ml_batch_process(b, &l.row);
-  ml_store_submit(kit.store, b, bump_done, &rc);
-  ml_store_reap(kit.store);
-  assert_int_equal(rc, ML_OK);
+  bump(n, "changed behind its back");
   kit_answer(&kit.calls[0], "200 {\"v\":5}");
   kit_settle();
   ml_run_stats_get(kit.run, &s);
@@ -578,6 +583,65 @@ static void a_stale_process_is_read_again(void **state) {
   kit_pass(120000);                         /* its lease ends: asked again */
   kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
   assert_true(ml_str_is(kit_see(n).row.subject, "changed behind its back"));
+}
+
+/* The wall clock leaps; the monotonic one does not. */
+static void leap(int64_t ms) {
+  kit.clock.wall += ms;
+  ml_run_tick(kit.run);
+  kit_settle();
+}
+
+/* The clock stood years ahead when a process was given its lease, and the will
+** to act was lost: it is looked at again within the length of a lease, not in
+** years. */
+static int64_t lost_in_years_to_come(int64_t years) {
+  int64_t n;
+
+  open_with("calls", calls);
+  leap(years);
+  n = kit_start("calls", "{}");
+  assert_int_equal(kit.call_count, 1);
+  bump(n, "lost");
+  kit_answer(&kit.calls[0], "200 {\"v\":5}");
+  kit_settle();
+  assert_true(kit_see(n).row.due < -kit.clock.wall);
+  assert_int_equal(kit.call_count, 1);
+  kit.answer = "200 {\"v\":5}";
+  return n;
+}
+
+static void a_lease_of_years_is_none(void **state) {
+  const int64_t years = 17 * 365 * 86400000ll;
+  int64_t n;
+
+  (void)state;
+  n = lost_in_years_to_come(years);
+  leap(-years);
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
+}
+
+/* Nobody looked when the clock came back. */
+static void a_lease_of_years_is_found_later_too(void **state) {
+  const int64_t years = 17 * 365 * 86400000ll;
+  int64_t n;
+
+  (void)state;
+  n = lost_in_years_to_come(years);
+  kit.clock.wall -= years;
+  kit_pass(60000);
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
+}
+
+/* Turned back by less than the longest lease: it ends when it says. */
+static void a_lease_of_minutes_ends(void **state) {
+  int64_t n;
+
+  (void)state;
+  n = lost_in_years_to_come(300000);
+  leap(-300000);
+  kit_pass(300000 + 60000);
+  kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
 }
 
 /* ---- crashes ---- */
@@ -1385,7 +1449,8 @@ int main(void) {
     T(a_refused_start_of_a_trigger_says_why),
     T(a_call_leaves_after_its_commit), T(a_batch_that_fails_lets_nothing_out),
     T(an_answer_that_cannot_be_kept_is_asked_again),
-    T(a_stale_process_is_read_again),
+    T(a_stale_process_is_read_again), T(a_lease_of_years_is_none),
+    T(a_lease_of_years_is_found_later_too), T(a_lease_of_minutes_ends),
     T(a_call_in_flight_is_repeated_as_it_was),
     T(a_retry_has_the_key_and_body_of_the_first),
     T(a_replay_sees_the_data_its_attempt_began_with),

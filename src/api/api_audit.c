@@ -83,7 +83,6 @@ static void audit(ml_call *c) {
     return;
   a->flow = ml_run_flow_in;
   a->arg = ml_run_flow_list(c->run, &c->arena);
-  a->now_ms = ml_api_now(c->api);
   if (a->arg == NULL) {
     ml_call_refuse(c, ML_NOMEM, NULL);
     return;

@@ -57,7 +57,6 @@ typedef struct ml_audit {
   void *arg;
   bool whole;                    /* flow() knows every bundle there is; else one
                                     that came just now may be unknown to it */
-  int64_t now_ms;
   size_t rows, records;          /* 0: the numbers above */
   ml_audit_at at;                /* in and out */
   bool over;                     /* out: the pass has come to the end */

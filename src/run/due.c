@@ -4,7 +4,8 @@
 ** Rows say when something is next (`due`); memory only knows the earliest of
 ** them.  A pass reads what is due in order and wakes those processes; the
 ** first pass after a start counts every lease as ended.  The clock is looked at
-** at least every few seconds, for it may jump.
+** at least every few seconds, for it may jump: a lease that was given while it
+** stood years ahead is longer than any, and counts as ended too.
 **
 ** After downtime much may be due at once.  A pass that finds ADMIT_MAX processes
 ** at work here waits until some are through, and at most ADMIT_MS: so it goes
@@ -18,7 +19,7 @@ enum { PASS_MAX = 500, LOOK_MS_MAX = 3000, LOOK_MS_MIN = 2 };
 
 typedef struct pass {
   ml_run *r;
-  int64_t now_ms;
+  int64_t now_ms, lease_ms;
   bool in_flight;
   ml_due_item after;
   ml_due_item items[PASS_MAX];
@@ -57,8 +58,8 @@ void due_at(ml_run *r, int64_t ms) {
 static void work(void *arg, ml_read *rd) {
   pass *p = arg;
 
-  p->rc = ml_read_due(rd, p->now_ms, p->in_flight, p->after, p->items,
-                      PASS_MAX, &p->count);
+  p->rc = ml_read_due(rd, p->now_ms, p->in_flight ? 0 : p->lease_ms, p->after,
+                      p->items, PASS_MAX, &p->count);
   if (p->rc == ML_OK && p->count < PASS_MAX)
     p->rc = ml_read_next_due(rd, &p->next_ms);
 }
@@ -167,6 +168,8 @@ static void start_pass(ml_run *r, ml_due_item after, bool in_flight) {
   if (p != NULL) {
     p->r = r;
     p->now_ms = now_wall(r);
+    p->lease_ms = r->conf.lease_ms > QUARANTINE_LEASE_MS ? r->conf.lease_ms
+                                                         : QUARANTINE_LEASE_MS;
     p->in_flight = in_flight;
     p->after = after;
     r->scanning = true;

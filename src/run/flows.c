@@ -106,9 +106,7 @@ static void piece_work(void *arg, ml_read *r) {
 
 ml_rc ml_flows_audit(ml_store *s, ml_flows *f, ml_offender_fn *found, void *arg,
                      ml_audit_sums *sums) {
-  ml_clock *clock = ml_clock_system();
-  pass p = {.audit = {.flow = ml_flows_at, .arg = f, .whole = true,
-                      .now_ms = clock->wall_ms(clock)}};
+  pass p = {.audit = {.flow = ml_flows_at, .arg = f, .whole = true}};
 
   while (p.rc == ML_OK && !p.audit.over) {
     ml_rc rc;

@@ -138,8 +138,8 @@ static void piece(void *arg) {
 
   if (r->stopped || r->draining)
     return;
-  p->audit = (ml_audit){.flow = ml_run_flow_in, .now_ms = now_wall(r),
-                        .rows = ROWS, .records = RECORDS, .at = p->audit.at};
+  p->audit = (ml_audit){.flow = ml_run_flow_in, .rows = ROWS,
+                        .records = RECORDS, .at = p->audit.at};
   p->audit.arg = ml_run_flow_list(r, &p->arena);
   r->busy++;
   if (p->audit.arg != NULL && ml_run_read(r, work, done, p) == ML_OK)

@@ -28,10 +28,12 @@ static bool is_before(ml_due_item a, ml_due_item b) {
 }
 
 /* Moments, or leases: first `at`, the rest of the cursor's moment, if there is
-** a cursor, then `b`, what comes later. */
+** a cursor, then `b`, what comes later.  Leases too far ahead (`far`) come after
+** those that have ended, by the same statement. */
 typedef struct Due {
   ml_bind at, b;
   int64_t sign;           /* -1: leases */
+  int64_t far;            /* leases that end later than that too; 0: none */
   ml_due_item item;
   bool has;
 } Due;
@@ -66,50 +68,77 @@ static ml_rc due_next(ml_read *r, Due *d) {
   return rc == ML_OK && !d->has ? due_step(r, d, &d->b) : rc;
 }
 
+/* From the cursor, or from `from` when that is later, until `until`. */
 static ml_rc due_begin(ml_read *r, Due *d, int64_t sign, ml_due_item after,
-                       int64_t until, size_t limit) {
-  int64_t from = moment(after.due);
+                       int64_t from, int64_t until, size_t limit) {
+  int64_t cursor = moment(after.due);
   ml_rc rc = ml_read_begin(r, sign > 0 ? SQL_DUE : SQL_LEASES, &d->b);
 
   d->sign = sign;
   if (rc != ML_OK)
     return rc;
-  ml_sql_i64(&d->b, from);
+  ml_sql_i64(&d->b, cursor > from ? cursor : from);
   ml_sql_i64(&d->b, until);
   ml_sql_i64(&d->b, (int64_t)limit);
-  if (from > 0 && from <= until) {
+  if (cursor > from && cursor <= until) {
     rc = ml_read_begin(r, sign > 0 ? SQL_DUE_AT : SQL_LEASES_AT, &d->at);
     if (rc != ML_OK)
       return rc;
-    ml_sql_i64(&d->at, from);
+    ml_sql_i64(&d->at, cursor);
     ml_sql_i64(&d->at, after.n);
     ml_sql_i64(&d->at, (int64_t)limit);
   }
   return due_next(r, d);
 }
 
-ml_rc ml_read_due(ml_read *r, int64_t now_ms, bool in_flight,
+static void due_end(Due *d) {         /* NULL is allowed */
+  sqlite3_reset(d->at.st);
+  sqlite3_reset(d->b.st);
+  d->at.st = d->b.st = NULL;
+}
+
+/* Leases that have ended; then those too far ahead. */
+static ml_rc leases_begin(ml_read *r, Due *d, int64_t now_ms, int64_t lease_ms,
+                          ml_due_item after, size_t limit) {
+  if (ML_PLANTED(flag_stays))
+    return ML_OK;
+  if (lease_ms > 0)
+    d->far = now_ms + lease_ms;
+  return due_begin(r, d, -1, after, 0, lease_ms > 0 ? now_ms : INT64_MAX, limit);
+}
+
+static ml_rc leases_next(ml_read *r, Due *d, ml_due_item after, size_t limit) {
+  int64_t from = d->far;
+
+  if (d->has || from == 0)
+    return ML_OK;
+  due_end(d);
+  d->far = 0;
+  return due_begin(r, d, -1, after, from, INT64_MAX, limit);
+}
+
+ml_rc ml_read_due(ml_read *r, int64_t now_ms, int64_t lease_ms,
                   ml_due_item after, ml_due_item *out, size_t limit,
                   size_t *count) {
   Due d[2] = {0};         /* moments, leases */
   size_t n = 0;
-  ml_rc rc = due_begin(r, &d[0], 1, after, now_ms, limit);
+  ml_rc rc = due_begin(r, &d[0], 1, after, 0, now_ms, limit);
 
   if (rc == ML_OK)
-    rc = due_begin(r, &d[1], -1, after, ML_PLANTED(flag_stays) ? -1
-                                        : in_flight            ? INT64_MAX
-                                                               : now_ms, limit);
-  while (rc == ML_OK && n < limit && (d[0].has || d[1].has)) {
-    Due *x = !d[1].has || (d[0].has && is_before(d[0].item, d[1].item)) ? &d[0]
-                                                                       : &d[1];
+    rc = leases_begin(r, &d[1], now_ms, lease_ms, after, limit);
+  while (rc == ML_OK && n < limit) {
+    Due *x;
 
+    rc = leases_next(r, &d[1], after, limit);
+    if (rc != ML_OK || (!d[0].has && !d[1].has))
+      break;
+    x = !d[1].has || (d[0].has && is_before(d[0].item, d[1].item)) ? &d[0]
+                                                                   : &d[1];
     out[n++] = x->item;
     rc = due_next(r, x);
   }
-  for (int i = 0; i < 2; i++) {       /* NULL is allowed */
-    sqlite3_reset(d[i].at.st);
-    sqlite3_reset(d[i].b.st);
-  }
+  due_end(&d[0]);
+  due_end(&d[1]);
   if (rc == ML_OK)
     *count = n;
   return rc;

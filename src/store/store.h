@@ -426,11 +426,13 @@ ml_rc ml_read_by_key(ml_read *r, ml_arena *a, uint32_t workflow, ml_str field,
 ml_rc ml_read_replay(ml_read *r, ml_str scope, ml_str id, int64_t *until_ms);
 
 /* Numbers of processes whose moment has come (0 < due <= now) or whose lease
-** has ended (due < 0, -due <= now), oldest first, after (due, n) exclusive;
-** with `in_flight` all leases count as ended (first scan after a start).
-** Out: pairs.  And the next moment at all (0: none). */
+** has ended, oldest first, after (due, n) exclusive.  A lease (due < 0) has ended
+** at -due; and when -due is further ahead than lease_ms, the longest lease there
+** is: then the wall clock was turned back since.  0: all leases count as ended
+** (first scan after a start).  Out: pairs.  And the next moment at all (0:
+** none). */
 typedef struct ml_due_item { int64_t due, n; } ml_due_item;
-ml_rc ml_read_due(ml_read *r, int64_t now_ms, bool in_flight,
+ml_rc ml_read_due(ml_read *r, int64_t now_ms, int64_t lease_ms,
                   ml_due_item after, ml_due_item *out, size_t limit,
                   size_t *count);
 ml_rc ml_read_next_due(ml_read *r, int64_t *due_ms);

@@ -493,7 +493,6 @@ void world_check(world *w, bool whole) {
   world_aside(true);
   l->audit.flow = ml_run_flow_in;
   l->audit.arg = ml_run_flow_list(w->run, &l->arena);
-  l->audit.now_ms = w->clock.wall;
   if (ml_store_read(w->store, read_all, nothing, l) != ML_OK ||
       l->rc != ML_OK) {
     world_fault(w, "the store cannot be read: %s", ml_rc_name(l->rc));
