@@ -1192,6 +1192,36 @@ static void ids_hold_their_number(void **state) {
   assert_false(ml_id_of(ML_STR(""), back, &no));
 }
 
+/* The clock stands before the last change: the wait of a retry moves with it,
+** once, whichever event is the first; a refused one changes nothing. */
+static void a_wait_moves_with_a_clock_that_went_back(void **state) {
+  ml_event bad = {.kind = ML_EV_SKIPPED, .no = 777};
+  const int64_t years = INT64_C(17) * 365 * 86400000;
+  bench b;
+  ml_act *a;
+  int64_t due;
+
+  (void)state;
+  open_bench(&b, RETRY("[3,\"10s\"]", ""));
+  b.now += years;
+  start(&b, NULL);
+  assert_int_equal(ends(&b, "x", ML_END_RETRY, "not yet", -1), ML_OK);
+  a = act(&b, "x");
+  due = a->due_ms;
+  assert_int_equal(a->wait, ML_WAIT_RETRY);
+  b.now -= years;
+  assert_int_not_equal(step(&b, &bad), ML_OK);
+  assert_true(a->due_ms == due);
+  assert_int_equal(plain(&b, ML_EV_TURNED), ML_OK);
+  assert_true(a->due_ms == due - years);
+  assert_int_equal(plain(&b, ML_EV_WOKE), ML_OK);
+  assert_true(a->due_ms == due - years);
+  b.now -= 5;
+  assert_int_equal(plain(&b, ML_EV_COMMENTED), ML_OK);
+  assert_true(a->due_ms == due - years - 5);
+  close_bench(&b);
+}
+
 /* Nothing is changed by a refusal, for every event in a started process. */
 static void refusals_change_nothing(void **state) {
   bench b;
@@ -1206,7 +1236,7 @@ static void refusals_change_nothing(void **state) {
     ml_event ev = {.kind = (ml_event_kind)kind, .no = 777, .slice = 777,
                    .answer = &r, .outcome = ML_STR("x"), .text = ML_STR("")};
 
-    if (kind == ML_EV_WOKE || kind == ML_EV_RECOVERED ||
+    if (kind == ML_EV_WOKE || kind == ML_EV_RECOVERED || kind == ML_EV_TURNED ||
         kind == ML_EV_CANCELLED || kind == ML_EV_COMMENTED ||
         kind == ML_EV_EDITED || kind == ML_EV_RESET ||
         kind == ML_EV_DERIVED || kind == ML_EV_SHARED ||
@@ -1268,6 +1298,7 @@ int main(void) {
     cmocka_unit_test(damaged_rows_are_told_not_believed),
     cmocka_unit_test(ids_hold_their_number),
     cmocka_unit_test(refusals_change_nothing),
+    cmocka_unit_test(a_wait_moves_with_a_clock_that_went_back),
   };
 
   return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

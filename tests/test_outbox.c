@@ -209,6 +209,39 @@ static void a_wait_outlives_a_crash(void **state) {
   end('a', ML_POST_DONE);
 }
 
+/* The clock stood years ahead when an attempt failed: the next one does not wait
+** for them; nor after a crash. */
+static void a_wait_of_years_is_none(void **state) {
+  const int64_t years = INT64_C(17) * 365 * 86400000;
+
+  (void)state;
+  begin(0);
+  put("q1", "ab");
+  put("q2", "x");
+  kit.clock.wall += years;
+  outbox_again(held('a'), "503", 30000);
+  turns();
+  ml_run_tick(kit.run);
+  turns();
+  sent_are("ax");
+  kit.clock.wall -= years;
+  ml_run_tick(kit.run);
+  turns();
+  sent_are("axa");
+  kit.clock.wall += years;
+  outbox_again(held('a'), "503", 30000);
+  outbox_again(held('x'), "503", 30000);
+  turns();
+  kit.clock.wall -= years;
+  crash();
+  begin(0);
+  assert_int_equal(sent.count, 2);
+  end('a', ML_POST_DONE);
+  end('b', ML_POST_DONE);
+  end('x', ML_POST_DONE);
+  count(0, 0);
+}
+
 static void used_up_is_set_aside_and_can_be_resent(void **state) {
   (void)state;
   begin(2);
@@ -293,6 +326,7 @@ int main(void) {
     T(what_was_not_ended_is_sent_again_after_a_crash),
     T(not_yet_waits_and_holds_its_queue_back),
     T(a_wait_outlives_a_crash),
+    T(a_wait_of_years_is_none),
     T(used_up_is_set_aside_and_can_be_resent),
     T(resent_it_stands_before_what_came_later),
     T(many_queues_leave_so_many_at_once),

@@ -154,6 +154,7 @@ static handler *const handlers[ML_EV_COUNT] = {
   [ML_EV_DIED] = on_died,           [ML_EV_ANSWERED] = on_answered,
   [ML_EV_LOST] = on_lost,           [ML_EV_JUDGED] = on_judged,
   [ML_EV_MISJUDGED] = on_misjudged, [ML_EV_WOKE] = on_woke,
+  [ML_EV_TURNED] = on_woke,
   [ML_EV_RECOVERED] = on_recovered, [ML_EV_COMPLETED] = on_completed,
   [ML_EV_CLAIMED] = on_claimed,     [ML_EV_RELEASED] = on_released,
   [ML_EV_REASSIGNED] = on_reassigned, [ML_EV_SIGNALLED] = on_signalled,
@@ -183,6 +184,7 @@ ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
                  const ml_now *now, ml_made *out, ml_err *e) {
   ml_err unused;
   step s = {f, p, ev, now, out, e != NULL ? e : &unused, false};
+  int64_t back = p->updated_ms > now->wall_ms ? p->updated_ms - now->wall_ms : 0;
   ml_rc rc;
 
   if ((unsigned)ev->kind >= ML_EV_COUNT || handlers[ev->kind] == NULL)
@@ -192,7 +194,10 @@ ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
   if (p->deleted && from_outside(ev->kind))
     return ml_err_set(e, ML_NOT_FOUND, "", "the process is deleted; it can only "
                       "be restored");
+  turn_waits(p, back);
   rc = handlers[ev->kind](&s);
+  if (rc != ML_OK)
+    turn_waits(p, -back);
   if (rc == ML_OK && p->mail_count > 0 && p->status == ML_OPEN && !s.starved)
     mail_out(&s);
   if (s.starved)

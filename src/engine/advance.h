@@ -30,6 +30,8 @@ typedef enum ml_event_kind {
   ML_EV_JUDGED,        /* truths: the `when`s of an EFFECT_JUDGE */
   ML_EV_MISJUDGED,     /* text, at: a `when` raised */
   ML_EV_WOKE,          /* look at what is due */
+  ML_EV_TURNED,        /* as WOKE, and worth a commit: the wall clock was turned
+                          back since the last change */
   ML_EV_RECOVERED,     /* as WOKE; and what was in flight is dispatched anew */
   ML_EV_COMPLETED,     /* no (task), who, outcome, data: a person did it */
   ML_EV_CLAIMED, ML_EV_RELEASED,   /* no (task), who */

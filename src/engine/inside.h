@@ -65,6 +65,9 @@ bool phase_has_conditions(const ml_flow *f, const ml_phase *ph);
 void run_update(step *s);                         /* aggregate, tell changes */
 void run_end(step *s, ml_status status, ml_str why);
 
+/* turned.c: the waits the engine chose itself; back_ms 0: nothing */
+void turn_waits(ml_process *p, int64_t back_ms);
+
 /* act.c: an activity's life */
 void act_begin(step *s, ml_act *a);
 void act_run(step *s, ml_act *a, const char *mode);

@@ -126,7 +126,8 @@ static void look_again(void *arg) {
 }
 
 void due_room(ml_run *r) {
-  if (r->paused_ms != 0 && r->proc_count < ADMIT_MAX && !r->stopped)
+  if ((r->paused_ms != 0 || r->turned.on) && r->proc_count < ADMIT_MAX &&
+      !r->stopped)
     ml_loop_later(r->conf.loop, look_again, r);   /* or the timer comes */
 }
 
@@ -192,6 +193,7 @@ void due_look(ml_run *r) {
     ml_loop_timer_set(r->timer, r->pause_ms - now);
     return;
   }
+  turned_look(r, now);
   triggers_due(r, now);
   outbox_due(r, now);
   if (r->scanning || resume(r))
@@ -219,4 +221,5 @@ static void on_timer(void *arg) {
 void due_begin(ml_run *r) {
   r->timer = ml_loop_timer_new(r->conf.loop, on_timer, r);
   r->first_scan = true;
+  r->turned.seen_ms = ml_store_boot_before_ms(r->conf.store);
 }

@@ -34,7 +34,7 @@ typedef struct bundle {
   ml_ruleset *rules;             /* of its rules.lua; never NULL */
   int64_t at_ms;
   int64_t quarantined_ms;        /* its scripts are not run since; 0: they are */
-  struct { int64_t n, at_ms; } deaths[QUARANTINE_PROCESSES + 1];
+  struct { int64_t n, at_ms; } deaths[QUARANTINE_PROCESSES + 1];   /* monotonic */
   size_t death_count;            /* incidents of different processes */
 } bundle;
 
@@ -171,8 +171,9 @@ typedef struct trigger {         /* one in force */
   char *state;                   /* JSON */
   size_t state_len;
   int64_t due_ms;                /* next run; 0: none */
-  int64_t wait_ms, seen_ms;      /* of a schedule: not tried before, after it
-                                    failed; the clock when it was last seen */
+  int64_t wait_ms;               /* of a schedule: not tried before, after it
+                                    failed */
+  int64_t seen_ms;               /* the clock when it was last seen; 0: never */
   bool running;
   ml_bucket bucket;              /* requests of a webhook */
   bool failed;                   /* its last run */
@@ -262,6 +263,12 @@ struct ml_run {
     bool busy, again;            /* a piece is under way; look again after it */
     ml_loop_timer *timer;
   } bulk;
+  struct {                       /* turned.c */
+    int64_t seen_ms;             /* the wall clock when last looked at */
+    bool on, reading;            /* a pass is under way, a page of it is read */
+    uint32_t round;              /* of passes */
+    ml_due_item at;              /* it has come so far */
+  } turned;
   /* search.c */
   bool searching, search_again;  /* a step is under way; look again after it */
   ml_loop_timer *search_timer;
@@ -435,6 +442,10 @@ void due_look(ml_run *r);
 void due_all(ml_run *r);                     /* as after a start: leases count
                                                 as ended */
 void due_room(ml_run *r);                    /* a process has left the table */
+
+/* turned.c */
+void turned_look(ml_run *r, int64_t now_ms);     /* was the clock turned back? */
+void turned_go_on(ml_run *r);                /* if a pass is under way */
 
 /* bundle.c, folder.c */
 bundle *bundle_no(const ml_run *r, uint32_t no);

@@ -6,6 +6,10 @@
 ** OUTBOX_OPEN at once; the sender ends it with outbox_end().  A crash while it
 ** is under way, or an end that could not be written, sends it once more with the
 ** same key.
+**
+** A wait is never longer than its kind's cap: a head that is to be sent later
+** than that was given its moment by a clock that has been turned back since, and
+** is sent now.
 */
 #include <string.h>
 
@@ -135,15 +139,25 @@ typedef struct heads {
   ml_arena arena;
   ml_row_post *rows;
   size_t count;
-  int64_t now_ms, next_ms;
+  int64_t now_ms, wait_ms, next_ms;
   ml_rc rc;
 } heads;
+
+/* The longest wait there is. */
+static int64_t wait_max(const ml_run *r) {
+  int64_t ms = OUTBOX_FIRST_MS;
+
+  for (int i = 0; i < ML_POST_KINDS; i++)
+    if (r->outbox.kinds[i].cap_ms > ms)
+      ms = r->outbox.kinds[i].cap_ms;
+  return ms;
+}
 
 static void work(void *arg, ml_read *rd) {
   heads *h = arg;
 
-  h->rc = ml_read_posts_due(rd, &h->arena, h->now_ms, OUTBOX_READ, &h->rows,
-                            &h->count);
+  h->rc = ml_read_posts_due(rd, &h->arena, h->now_ms, h->wait_ms,
+                            OUTBOX_READ, &h->rows, &h->count);
   if (h->rc == ML_OK)
     h->rc = ml_read_post_next(rd, h->now_ms, &h->next_ms);
 }
@@ -196,7 +210,7 @@ static void done(void *arg) {
       if (!under_way(o, h->rows[i].no))
         short_of = !send_one(r, &h->rows[i]) || short_of;
     o->due_ms = 0;
-    if (h->next_ms > 0)
+    if (h->next_ms > 0 && h->next_ms <= h->now_ms + h->wait_ms)
       outbox_at(r, h->next_ms);
     if (short_of)
       outbox_at(r, h->now_ms + OUTBOX_PAUSE_MS);
@@ -221,6 +235,7 @@ void outbox_kick(ml_run *r) {
   if (h != NULL) {
     h->r = r;
     h->now_ms = now_wall(r);
+    h->wait_ms = wait_max(r);
     r->outbox.reading = true;
     r->busy++;
     if (ml_run_read(r, work, done, h) == ML_OK)
@@ -240,7 +255,9 @@ void outbox_at(ml_run *r, int64_t ms) {
 }
 
 int64_t outbox_due(ml_run *r, int64_t now_ms) {
-  if (now_ms > 0 && r->outbox.due_ms > 0 && r->outbox.due_ms <= now_ms) {
+  if (now_ms > 0 && r->outbox.due_ms > 0 &&
+      (r->outbox.due_ms <= now_ms ||
+       r->outbox.due_ms > now_ms + wait_max(r))) {
     r->outbox.due_ms = 0;
     outbox_kick(r);
   }

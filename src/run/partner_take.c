@@ -107,6 +107,13 @@ static ml_str spent_of(ml_str link, spent *s) {
   return ml_str_of(s->text);
 }
 
+/* Is the secret before the present one still taken?  Never for longer than it
+** may be: the clock may have stood ahead when it was replaced. */
+static bool takes_before(const ml_row_partner *p, int64_t now) {
+  return p->before.p != NULL && now < p->before_ms &&
+         p->before_ms - now <= ML_PARTNER_BEFORE_MS;
+}
+
 /* By either secret of the link.  One answer for all that is not so: whoever
 ** has no secret learns nothing, not even which links there are. */
 static const ml_row_partner *whose(taken *t, const ml_partner_said *said) {
@@ -117,7 +124,7 @@ static const ml_row_partner *whose(taken *t, const ml_partner_said *said) {
     return NULL;
   if (signed_with(t, said, p->link, p->secret))
     return p;
-  if (p->before.p == NULL || now_wall(t->r) >= p->before_ms)
+  if (!takes_before(p, now_wall(t->r)))
     return NULL;
   if (signed_with(t, said, p->link, p->before))
     return p;

@@ -84,7 +84,7 @@ void quarantine_note(ml_run *r, const bundle *of, int64_t n) {
 
   if (b == NULL)
     return;
-  if (note(b, n, now) <= QUARANTINE_PROCESSES)
+  if (note(b, n, now_mono(r)) <= QUARANTINE_PROCESSES)
     return;
   if (b->quarantined_ms == 0)
     tell("bundle-quarantined", b);

@@ -183,6 +183,7 @@ void triggers_nudge(ml_run *r, ml_str workflow) {
 }
 
 static void run_poll(ml_run *r, trigger *t);
+static void poll_bound(ml_run *r, trigger *t, int64_t now_ms);
 
 /* Run what is due (now_ms 0: only look); the next moment, 0: none. */
 int64_t triggers_due(ml_run *r, int64_t now_ms) {
@@ -198,6 +199,10 @@ int64_t triggers_due(ml_run *r, int64_t now_ms) {
     }
     if (r->conf.hold_polls || t->stale || t->running || t->due_ms == 0)
       continue;
+    if (now_ms > 0 && (t->seen_ms == 0 || now_ms < t->seen_ms))
+      poll_bound(r, t, now_ms);
+    if (now_ms > 0)
+      t->seen_ms = now_ms;
     if (now_ms > 0 && t->due_ms <= now_ms) {
       run_poll(r, t);
       continue;
@@ -210,8 +215,8 @@ int64_t triggers_due(ml_run *r, int64_t now_ms) {
 
 /* ---- one run ---- */
 
-static int64_t period(trun *x) {
-  const ml_trigger *def = x->t->t;
+static int64_t period_by(const trigger *t, ml_str settings, ml_arena *a) {
+  const ml_trigger *def = t->t;
   int64_t ms = def->every_ms;
 
   if (def->every_setting.p != NULL) {
@@ -219,9 +224,8 @@ static int64_t period(trun *x) {
     char id[80];
     const ml_json *v;
 
-    if (def->every_setting.n < sizeof id && x->settings.p != NULL &&
-        ml_json_parse(&x->arena, x->settings.p, x->settings.n, NULL, &set,
-                      NULL) == ML_OK) {
+    if (def->every_setting.n < sizeof id && settings.p != NULL &&
+        ml_json_parse(a, settings.p, settings.n, NULL, &set, NULL) == ML_OK) {
       memcpy(id, def->every_setting.p, def->every_setting.n);
       id[def->every_setting.n] = '\0';
       v = ml_json_get(set, id);
@@ -234,6 +238,22 @@ static int64_t period(trun *x) {
   if (ms <= 0)
     ms = EVERY_MS;
   return ms < EVERY_MIN_MS ? EVERY_MIN_MS : ms;
+}
+
+static int64_t period(trun *x) {
+  return period_by(x->t, x->settings, &x->arena);
+}
+
+/* A poll is never further ahead than its period: when it seems to be, the clock
+** was turned back since, and it is due. */
+static void poll_bound(ml_run *r, trigger *t, int64_t now_ms) {
+  ml_arena a = {0};
+  ml_err e = {0};
+
+  if (t->due_ms - now_ms >
+      period_by(t, process_settings(r, &a, t->f, &e), &a))
+    t->due_ms = now_ms;
+  ml_arena_free(&a);
 }
 
 static void trun_free(trun *x) {

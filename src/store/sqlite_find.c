@@ -171,6 +171,17 @@ ml_rc ml_read_next_due(ml_read *r, int64_t *due_ms) {
   return ML_OK;
 }
 
+ml_rc ml_read_updated(ml_read *r, int64_t n, int64_t *ms) {
+  ml_bind b;
+  ml_rc rc = ml_read_begin(r, SQL_UPDATED, &b);
+
+  *ms = 0;
+  if (rc != ML_OK)
+    return rc;
+  ml_sql_i64(&b, n);
+  return ml_read_one(r, NULL, &b, get_i64, ms);
+}
+
 /* ---- processes ---- */
 
 /* Ids of others: which drives, and its value; SQL_COUNT: none is wanted. */

@@ -310,6 +310,17 @@ static ml_rc last_transaction(ml_store *s) {
   return ml_sqlite_rc(sqlite3_reset(st));
 }
 
+static ml_rc read_boot_before(ml_store *s) {
+  ml_rc rc;
+  sqlite3_stmt *st = ml_link_stmt(&s->writer, SQL_BOOT_BEFORE, &rc);
+
+  if (st == NULL)
+    return rc;
+  if (sqlite3_step(st) == SQLITE_ROW)
+    s->boot_before_ms = sqlite3_column_int64(st, 0);
+  return ml_sqlite_rc(sqlite3_reset(st));
+}
+
 /* The first act after a start: a synced commit, so that what is read from now
 ** on is on disk. */
 static ml_rc write_boot(ml_store *s, ml_err *e) {
@@ -382,7 +393,9 @@ static ml_rc open_to_write(ml_store *s, const ml_store_conf *conf, ml_err *e) {
     return ML_IO;
   s->page_size = strtol(page, NULL, 10);
   ml_writer_init(s);
-  rc = write_boot(s, e);
+  rc = read_boot_before(s);
+  if (rc == ML_OK)
+    rc = write_boot(s, e);
   ml_writer_look(s);
   return rc;
 }
@@ -557,6 +570,10 @@ ml_link *ml_store_reader(ml_store *s) {
 
 int64_t ml_store_boot(const ml_store *s) {
   return s->boot;
+}
+
+int64_t ml_store_boot_before_ms(const ml_store *s) {
+  return s->boot_before_ms;
 }
 
 int64_t ml_store_last_n(const ml_store *s) {

@@ -127,16 +127,38 @@ static void get_post(ml_cols *c, void *row) {
   p->body = ml_col_str(c);
 }
 
-ml_rc ml_read_posts_due(ml_read *r, ml_arena *a, int64_t now_ms, size_t limit,
-                        ml_row_post **out, size_t *count) {
+static ml_rc heads(ml_read *r, ml_arena *a, ml_sql id, int64_t ms, size_t limit,
+                   ml_row_post **out, size_t *count) {
   ml_bind b;
-  ml_rc rc = ml_read_begin(r, SQL_POST_DUE, &b);
+  ml_rc rc = ml_read_begin(r, id, &b);
 
   if (rc != ML_OK)
     return rc;
-  ml_sql_i64(&b, now_ms);
+  ml_sql_i64(&b, ms);
   ml_sql_i64(&b, (int64_t)limit);
   return ml_read_list(r, a, &b, sizeof **out, limit, get_post, out, count);
+}
+
+ml_rc ml_read_posts_due(ml_read *r, ml_arena *a, int64_t now_ms,
+                        int64_t wait_ms, size_t limit, ml_row_post **out,
+                        size_t *count) {
+  ml_row_post *far, *both;
+  size_t n;
+  ml_rc rc = heads(r, a, SQL_POST_DUE, now_ms, limit, out, count);
+
+  if (rc != ML_OK || *count == limit)
+    return rc;
+  rc = heads(r, a, SQL_POST_FAR, now_ms + wait_ms, limit - *count, &far, &n);
+  if (rc != ML_OK || n == 0)
+    return rc;
+  both = ml_arena_alloc(a, (*count + n) * sizeof *both);
+  if (both == NULL)
+    return ML_NOMEM;
+  for (size_t i = 0; i < *count + n; i++)
+    both[i] = i < *count ? (*out)[i] : far[i - *count];
+  *out = both;
+  *count += n;
+  return ML_OK;
 }
 
 static void get_i64(ml_cols *c, void *row) {

@@ -50,6 +50,8 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_SAVE_ROLLBACK] = {"ROLLBACK TO unit", NULL},
   [SQL_PAGE_COUNT] = {"PRAGMA page_count", NULL},
   [SQL_BOOT] = {"INSERT INTO boot (at_ms) VALUES (?)", NULL},
+  [SQL_BOOT_BEFORE] = {
+    "SELECT at_ms FROM boot WHERE no = (SELECT max(no) FROM boot)", NULL},
   [SQL_LAST_N] = {"SELECT max(n) FROM process", NULL},
 
   [SQL_LAST_TX] = {"SELECT max(n) FROM \"transaction\"", NULL},
@@ -241,6 +243,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_NEXT_LEASE] = {
     "SELECT due FROM process INDEXED BY process_due"
     " WHERE lease = 1 AND due IS NOT NULL ORDER BY due LIMIT 1", NULL},
+  [SQL_UPDATED] = {"SELECT updated_ms FROM process WHERE n = ?", NULL},
   /* Driven by an id of another; the process's row is looked at for the rest. */
   [SQL_FIND_TEAM] = {FIND_BY_OBJECT("object_team", "team"), NULL},
   [SQL_FIND_OBJECT_ENTITY] = {FIND_BY_OBJECT("object_entity", "entity"), NULL},
@@ -385,6 +388,9 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_POST_DUE] = {
     "SELECT " POST_COLUMNS " FROM outbox INDEXED BY outbox_due"
     " WHERE due_ms <= ? ORDER BY due_ms LIMIT ?", NULL},
+  [SQL_POST_FAR] = {
+    "SELECT " POST_COLUMNS " FROM outbox INDEXED BY outbox_due"
+    " WHERE due_ms > ? ORDER BY due_ms LIMIT ?", NULL},
   [SQL_POST_NEXT] = {
     "SELECT due_ms FROM outbox INDEXED BY outbox_due"
     " WHERE due_ms > ? ORDER BY due_ms LIMIT 1", NULL},

@@ -62,6 +62,8 @@ ml_rc ml_store_open(const ml_store_conf *conf, ml_store **out, ml_err *e);
 void ml_store_close(ml_store *s);          /* drains the writer; NULL allowed */
 
 int64_t ml_store_boot(const ml_store *s);  /* number of this start, from 1 */
+int64_t ml_store_boot_before_ms(const ml_store *s);   /* when the start before this
+                                    one was; 0: there was none */
 int64_t ml_store_last_n(const ml_store *s);   /* highest process number */
 int64_t ml_store_last_transaction(const ml_store *s);   /* the same, when opened */
 
@@ -436,6 +438,8 @@ ml_rc ml_read_due(ml_read *r, int64_t now_ms, int64_t lease_ms,
                   ml_due_item after, ml_due_item *out, size_t limit,
                   size_t *count);
 ml_rc ml_read_next_due(ml_read *r, int64_t *due_ms);
+/* When process n was changed last. */
+ml_rc ml_read_updated(ml_read *r, int64_t n, int64_t *ms);
 
 /* Filters; 0 / none / -1 = any.  Newest first; `before_n` (0: from the top) is
 ** the cursor.  `rest` and `data` are filled.
@@ -478,9 +482,12 @@ ml_rc ml_read_tasks(ml_read *r, ml_arena *a, const ml_find_task *f,
                     ml_row_task **out, size_t *count);
 
 /* The outbox: heads of queues that are due, oldest first; one; all after `no` in
-** their order (aside: only those given up).  Next moment after now (0: none). */
-ml_rc ml_read_posts_due(ml_read *r, ml_arena *a, int64_t now_ms, size_t limit,
-                        ml_row_post **out, size_t *count);
+** their order (aside: only those given up).  Next moment after now (0: none).
+** One whose moment is further ahead than wait_ms, the longest wait there is, is
+** due as well: the wall clock was turned back since. */
+ml_rc ml_read_posts_due(ml_read *r, ml_arena *a, int64_t now_ms,
+                        int64_t wait_ms, size_t limit, ml_row_post **out,
+                        size_t *count);
 ml_rc ml_read_post_next(ml_read *r, int64_t now_ms, int64_t *due_ms);
 ml_rc ml_read_post(ml_read *r, ml_arena *a, int64_t no, ml_row_post *out);
 ml_rc ml_read_posts(ml_read *r, ml_arena *a, bool aside, int64_t after_no,
