@@ -5,21 +5,27 @@
 **   check_alloc                       all; a table, then what was broken
 **   check_alloc --scenario timer      one of them
 **   check_alloc --kind sqlite         ours, sqlite or lua
+**   check_alloc --full                each of them, alike or not
+**   check_alloc --jobs 4              so many at once; as many as processors
 **   check_alloc --first               end at the first broken one
 **   check_alloc --case timer/ours/37/once       one case, told in full
 **
 ** The scenarios are those of check_crash, in the same one thread.  Each is run
-** once to count its allocations; then for every one of them it is run with that
-** one refused ("once"), and with that one and the next 30 ("while").  Whatever
+** once to count its allocations; then it is run with one of them refused
+** ("once"), and with that one and the next 30 ("while").  Two of them are alike
+** when they have the same call stack while the engine is in the same state (as
+** often started, as many batches written; in Lua also of the same size): of those
+** EACH are refused, from the first to the last, or with --full all.  Whatever
 ** happens then must be an answer: a start of the engine that says why not, a
 ** request that is refused.  With memory back the same engine goes on (or, had
 ** it refused to start or stopped, a new one): the next request works, what was
 ** acknowledged is there, all comes to its end.  At the end of a case no piece of
 ** memory is left.
 **
-** Cases run in a child: when it dies, the parent says by which one, and goes on
-** behind it.
+** Each scenario and kind is a job of its own process, some at once.  Its cases
+** run in a child: when it dies, the job says by which one, and goes on behind it.
 */
+#include <malloc.h>
 #include <sqlite3.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,8 +39,9 @@
 #include "base/mem.h"
 #include "sim/old.h"
 #include "sim/scene.h"
+#include "sim/stacks.h"
 
-enum { RUN = 31, SECONDS = 60 };
+enum { RUN = 31, SECONDS = 60, EACH = 2 };
 
 typedef enum kind { OURS, SQLITE, LUA, KINDS } kind;
 static const char *const kind_names[KINDS] = {"ours", "sqlite", "lua"};
@@ -47,9 +54,23 @@ typedef struct torture {
 } torture;
 static torture of_sqlite, of_lua;
 
-static bool refused(torture *t) {
+/* What the allocations of the run are like; only one kind is looked at. */
+static stacks alike;
+static bool seeing[KINDS];
+
+static void see(kind k, uint64_t more) {
+  if (seeing[k])
+    stacks_note(&alike, disk.state * 31 + more);
+}
+
+static void see_ours(void) {
+  see(OURS, 0);
+}
+
+static bool refused(torture *t, size_t size) {
   if (disk.aside)
     return false;
+  see(t == &of_lua ? LUA : SQLITE, size);
   t->count++;
   return t->fail_at != 0 && t->count >= t->fail_at &&
          t->count - t->fail_at < t->many;
@@ -58,14 +79,14 @@ static bool refused(torture *t) {
 static sqlite3_mem_methods real_mem, tortured_mem;
 
 static void *sql_alloc(int n) {
-  void *p = refused(&of_sqlite) ? NULL : real_mem.xMalloc(n);
+  void *p = refused(&of_sqlite, 0) ? NULL : real_mem.xMalloc(n);
 
   of_sqlite.live += p != NULL;
   return p;
 }
 
 static void *sql_realloc(void *p, int n) {
-  return refused(&of_sqlite) ? NULL : real_mem.xRealloc(p, n);
+  return refused(&of_sqlite, 0) ? NULL : real_mem.xRealloc(p, n);
 }
 
 static void sql_free(void *p) {
@@ -114,7 +135,7 @@ void *__wrap_ml_region_alloc(void *ud, void *p, size_t osize, size_t nsize) {
     again = false;
     return NULL;
   }
-  if (refused(&of_lua)) {
+  if (refused(&of_lua, nsize)) {
     last_p = p;
     last_size = nsize;
     again = true;
@@ -139,6 +160,12 @@ static void arm(kind k, uint64_t n, uint64_t many) {
   }
 }
 
+/* Note what each allocation is like from here on, or no more. */
+static void look_at(kind k, bool on) {
+  seeing[k] = on;
+  ml_mem_see(on && k == OURS ? see_ours : NULL);
+}
+
 static int64_t in_use(void) {
   return ml_mem_live() + of_sqlite.live;
 }
@@ -150,6 +177,7 @@ typedef struct plan {
   kind kind;
   uint64_t n;                    /* 0: nothing fails */
   bool longer;
+  bool look;                     /* note what the allocations are like */
 } plan;
 
 typedef struct result {
@@ -201,17 +229,21 @@ static void through(world *w, const scene *s, const plan *p, result *r) {
   bool late = p->kind == SQLITE && !in_start(s);
   uint64_t before = counted(p->kind);
 
-  if (!late)
+  if (!late) {
     arm(p->kind, p->n, p->longer ? RUN : 1);
+    look_at(p->kind, p->look);
+  }
   if (world_up(w, s->from_nothing)) {
     if (late) {
       before = counted(p->kind);
       arm(p->kind, p->n, p->longer ? RUN : 1);
+      look_at(p->kind, p->look);
     }
     s->act(w);
   }
   r->allocations = counted(p->kind) - before;
   arm(p->kind, 0, 0);
+  look_at(p->kind, false);
   r->stopped = w->stopped;
   r->refused_start = !w->ready && !w->stopped;
   r->refused_ask = w->refusals > 0;
@@ -250,6 +282,7 @@ static result run_case(const plan *p) {
     old_put(&w);
   else if (!s->from_nothing)
     disk_put(image);
+  disk.state = UINT64_C(1) << 32;
   through(&w, s, p, &r);
   world_free(&w);
   r.leaks = (int)(in_use() - before);
@@ -262,17 +295,22 @@ static result run_case(const plan *p) {
 /* ---- all of one scenario and kind, in a child ---- */
 
 typedef struct tally {
-  uint64_t cases, crashes, hangs, broken, leaks, starts, stops, asks;
+  uint64_t allocations, distinct, failed, cases, crashes, hangs, broken, leaks,
+      starts, stops, asks;
 } tally;
 
-typedef struct shared {          /* between child and parent */
-  plan at;
-  uint64_t last;                 /* allocations of the run */
+typedef struct job {             /* shared between parent, job and child */
+  int scene;
+  kind kind;
+  size_t at;                     /* of the numbers picked, */
+  bool longer;                   /* and how */
   tally t;
-  bool done;
-} shared;
-static shared *sh;
-static bool first_only;
+  bool done, over;               /* all cases are; the job has ended */
+  pid_t pid;
+} job;
+static job *jobs;
+static size_t job_count;
+static bool first_only, full;
 
 static bool any(const tally *t) {
   return t->crashes + t->hangs + t->broken + t->leaks > 0;
@@ -285,17 +323,17 @@ static void tell_case(const plan *p, const char *what) {
   fflush(stdout);
 }
 
-static void count(const plan *p, const result *r) {
-  sh->t.cases++;
-  sh->t.starts += r->refused_start;
-  sh->t.stops += r->stopped;
-  sh->t.asks += r->refused_ask;
+static void count(tally *t, const plan *p, const result *r) {
+  t->cases++;
+  t->starts += r->refused_start;
+  t->stops += r->stopped;
+  t->asks += r->refused_ask;
   if (r->faults > 0) {
-    sh->t.broken++;
+    t->broken++;
     tell_case(p, "broken");
   }
   if (r->leaks != 0) {
-    sh->t.leaks++;
+    t->leaks++;
     tell_case(p, "leaked");
   }
 }
@@ -305,70 +343,132 @@ static int lengths(kind k) {
   return k == LUA ? 1 : 2;
 }
 
-/* The first run has filled what is kept for good (the log's buffers, ...). */
-static void child(plan p) {
-  plan none = {.scene = p.scene, .kind = p.kind};
+/* The cases from where the job is.  The first run fills what is kept for good
+** (the log's buffers, ...). */
+static void child(job *j, const uint64_t *numbers, size_t n) {
+  plan p = {.scene = j->scene, .kind = j->kind};
 
-  run_case(&none);
-  for (; p.n <= sh->last && !(first_only && any(&sh->t)); p.n++, p.longer = false)
-    for (int longer = p.longer; longer < lengths(p.kind); longer++) {
+  run_case(&p);
+  for (; j->at < n && !(first_only && any(&j->t)); j->at++, j->longer = false)
+    for (int longer = j->longer; longer < lengths(j->kind); longer++) {
       result r;
 
-      p.longer = longer == 1;
-      sh->at = p;
+      j->longer = p.longer = longer == 1;
+      p.n = numbers[j->at];
       alarm(SECONDS);
       r = run_case(&p);
-      count(&p, &r);
+      count(&j->t, &p, &r);
     }
-  sh->done = true;
+  j->done = true;
   exit(0);
 }
 
-static void died(int status) {
+/* The child died: go on behind the case at which it did. */
+static void died(job *j, const uint64_t *numbers, int status) {
   bool hang = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+  plan p = {.scene = j->scene, .kind = j->kind, .n = numbers[j->at],
+            .longer = j->longer};
 
-  sh->t.cases++;
+  j->t.cases++;
   if (hang)
-    sh->t.hangs++;
+    j->t.hangs++;
   else
-    sh->t.crashes++;
-  tell_case(&sh->at, hang ? "hangs" : "crashed");
+    j->t.crashes++;
+  tell_case(&p, hang ? "hangs" : "crashed");
+  j->longer = !j->longer && lengths(j->kind) > 1;
+  j->at += !j->longer;
 }
 
-static tally run_kind(int scene_no, kind k) {
-  plan p = {.scene = scene_no, .kind = k, .n = 1};
-  plan none = {.scene = scene_no, .kind = k};
+/* Twice without a failure, for the first run fills what is kept for good; then
+** once more to see which allocations are alike. */
+static uint64_t *numbers_of(job *j, size_t *n) {
+  plan none = {.scene = j->scene, .kind = j->kind};
+  uint64_t *numbers;
   result r;
 
-  memset(sh, 0, sizeof *sh);
   run_case(&none);
   r = run_case(&none);
-  sh->last = r.allocations;
+  j->t.allocations = r.allocations;
   if (r.faults > 0 || r.leaks != 0) {
-    count(&none, &r);
-    return sh->t;
+    count(&j->t, &none, &r);
+    return NULL;
   }
-  while (!sh->done && p.n <= sh->last && !(first_only && any(&sh->t))) {
+  none.look = true;
+  r = run_case(&none);
+  if (r.allocations != j->t.allocations || alike.n != r.allocations) {
+    fprintf(stderr, "# broken: %llu allocations, then %llu: the run does not "
+            "repeat\n", (unsigned long long)j->t.allocations,
+            (unsigned long long)alike.n);
+    r.faults++;
+    count(&j->t, &none, &r);
+    return NULL;
+  }
+  numbers = stacks_pick(&alike, full ? alike.n : EACH, n);
+  j->t.distinct = alike.distinct;
+  j->t.failed = *n;
+  stacks_free(&alike);
+  return numbers;
+}
+
+static void run_job(job *j) {
+  size_t n = 0;
+  uint64_t *numbers = numbers_of(j, &n);
+
+  while (numbers != NULL && !j->done && j->at < n &&
+         !(first_only && any(&j->t))) {
     pid_t pid;
     int status;
 
     fflush(stdout);
     pid = fork();
     if (pid == 0)
-      child(p);
+      child(j, numbers, n);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
       abort();
-    if (sh->done)
-      break;
-    died(status);
-    p = sh->at;                  /* go on behind it */
-    p.longer = !p.longer && lengths(k) > 1;
-    p.n += !p.longer;
+    if (!j->done)
+      died(j, numbers, status);
   }
-  return sh->t;
+  free(numbers);
+}
+
+/* ---- jobs side by side ---- */
+
+static void begin_job(job *j) {
+  pid_t pid;
+
+  fflush(stdout);
+  pid = fork();
+  if (pid < 0)
+    abort();
+  if (pid == 0) {
+    run_job(j);
+    exit(0);
+  }
+  j->pid = pid;
+}
+
+/* One of them has ended; a job that itself died is a crash. */
+static void reap_job(void) {
+  int status;
+  pid_t pid = wait(&status);
+
+  if (pid < 0)
+    abort();
+  for (size_t i = 0; i < job_count; i++)
+    if (jobs[i].pid == pid) {
+      jobs[i].over = true;
+      if (status != 0) {
+        jobs[i].t.crashes++;
+        printf("crashed: the run of %s/%s without a failure\n",
+               scenes[jobs[i].scene].name, kind_names[jobs[i].kind]);
+      }
+    }
 }
 
 static void add(tally *sum, const tally *t) {
+  sum->allocations += t->allocations;
+  sum->distinct += t->distinct;
+  sum->failed += t->failed;
   sum->cases += t->cases;
   sum->crashes += t->crashes;
   sum->hangs += t->hangs;
@@ -379,37 +479,68 @@ static void add(tally *sum, const tally *t) {
   sum->asks += t->asks;
 }
 
-static int all(int only, int only_kind) {
+static void tell_head(void) {
+  printf("%-11s %-7s %11s %8s %7s %7s %7s %7s %7s %7s %7s %7s\n", "scenario",
+         "kind", "allocations", "distinct", "failed", "no", "stopped", "no",
+         "crashes", "hangs", "leaks", "broken");
+  printf("%-11s %-7s %11s %8s %7s %7s %7s %7s\n", "", "", "", "", "", "start",
+         "", "answer");
+}
+
+static void tell_job(const job *j) {
+  const tally *t = &j->t;
+
+  printf("%-11s %-7s %11llu %8llu %7llu %7llu %7llu %7llu %7llu %7llu %7llu "
+         "%7llu\n", scenes[j->scene].name, kind_names[j->kind],
+         (unsigned long long)t->allocations, (unsigned long long)t->distinct,
+         (unsigned long long)t->failed, (unsigned long long)t->starts,
+         (unsigned long long)t->stops, (unsigned long long)t->asks,
+         (unsigned long long)t->crashes, (unsigned long long)t->hangs,
+         (unsigned long long)t->leaks, (unsigned long long)t->broken);
+  fflush(stdout);
+}
+
+static void tell_sum(const tally *sum, long seconds) {
+  printf("allocations failed: %llu of %llu, %llu distinct, each %s; cases: %llu; "
+         "crashes: %llu, hangs: %llu, leaks: %llu, lost or broken: %llu; %ld s\n",
+         (unsigned long long)sum->failed, (unsigned long long)sum->allocations,
+         (unsigned long long)sum->distinct,
+         full ? "as often as it comes" : "at least once, at most twice",
+         (unsigned long long)sum->cases, (unsigned long long)sum->crashes,
+         (unsigned long long)sum->hangs, (unsigned long long)sum->leaks,
+         (unsigned long long)sum->broken, seconds);
+}
+
+static void make_jobs(int only, int only_kind) {
+  for (int s = 0; s < SCENES; s++)
+    for (int k = 0; k < KINDS; k++)
+      if ((only < 0 || s == only) && (only_kind < 0 || k == only_kind))
+        jobs[job_count++] = (job){.scene = s, .kind = (kind)k};
+}
+
+static int all(int only, int only_kind, size_t at_once) {
   tally sum = {0};
   time_t begun = time(NULL);
+  size_t next = 0, told = 0, running = 0;
 
-  printf("%-11s %-7s %11s %7s %7s %7s %7s %7s %7s %7s\n", "scenario", "kind",
-         "allocations", "no", "stopped", "no", "crashes", "hangs", "leaks",
-         "broken");
-  printf("%-11s %-7s %11s %7s %7s %7s\n", "", "", "failed", "start", "",
-         "answer");
-  for (int s = 0; s < SCENES; s++)
-    for (int k = 0; k < KINDS; k++) {
-      tally t;
-
-      if ((only >= 0 && s != only) || (only_kind >= 0 && k != only_kind) ||
-          (first_only && any(&sum)))
-        continue;
-      t = run_kind(s, (kind)k);
-      add(&sum, &t);
-      printf("%-11s %-7s %11llu %7llu %7llu %7llu %7llu %7llu %7llu %7llu\n",
-             scenes[s].name, kind_names[k], (unsigned long long)sh->last,
-             (unsigned long long)t.starts, (unsigned long long)t.stops,
-             (unsigned long long)t.asks, (unsigned long long)t.crashes,
-             (unsigned long long)t.hangs, (unsigned long long)t.leaks,
-             (unsigned long long)t.broken);
-      fflush(stdout);
+  make_jobs(only, only_kind);
+  tell_head();
+  while (told < job_count) {
+    while (next < job_count && running < at_once &&
+           !(first_only && any(&sum))) {
+      begin_job(&jobs[next++]);
+      running++;
     }
-  printf("cases: %llu; crashes: %llu, hangs: %llu, leaks: %llu, lost or broken: "
-         "%llu; %ld s\n", (unsigned long long)sum.cases,
-         (unsigned long long)sum.crashes, (unsigned long long)sum.hangs,
-         (unsigned long long)sum.leaks, (unsigned long long)sum.broken,
-         (long)(time(NULL) - begun));
+    if (running == 0)
+      break;
+    reap_job();
+    running--;
+    for (; told < next && jobs[told].over; told++) {
+      add(&sum, &jobs[told].t);
+      tell_job(&jobs[told]);
+    }
+  }
+  tell_sum(&sum, (long)(time(NULL) - begun));
   return any(&sum);
 }
 
@@ -471,12 +602,17 @@ static int one_case(const char *text) {
 int main(int argc, char **argv) {
   const char *one = NULL;
   int only = -1, only_kind = -1, code;
+  long at_once = sysconf(_SC_NPROCESSORS_ONLN);
 
   for (int i = 1; i < argc; i++) {
     const char *v = i + 1 < argc ? argv[i + 1] : "";
 
     if (strcmp(argv[i], "--first") == 0) {
       first_only = true;
+      continue;
+    }
+    if (strcmp(argv[i], "--full") == 0) {
+      full = true;
       continue;
     }
     i++;
@@ -490,23 +626,28 @@ int main(int argc, char **argv) {
       only_kind = kind_named(v);
       if (only_kind < 0)
         return 2;
+    } else if (strcmp(argv[i - 1], "--jobs") == 0) {
+      at_once = atol(v);
     } else {
       fprintf(stderr, "check_alloc [--scenario NAME] [--kind ours|sqlite|lua] "
-              "[--first] [--case CASE]\n");
+              "[--full] [--jobs N] [--first] [--case CASE]\n");
       return 2;
     }
   }
   ml_log_to(2, ML_ERROR_LEVEL);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);      /* a world after the other: keep */
+  mallopt(M_TRIM_THRESHOLD, 512 << 20);     /* the pages */
   ml_mem_watch();
   take_over_sqlite();
   disk_register();
-  sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE,
-            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (sh == MAP_FAILED)
+  jobs = mmap(NULL, SCENES * KINDS * sizeof *jobs, PROT_READ | PROT_WRITE,
+              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (jobs == MAP_FAILED)
     return 2;
   if (!make_image() || !old_make(flows))
     return 1;
-  code = one != NULL ? one_case(one) : all(only, only_kind);
+  code = one != NULL ? one_case(one) : all(only, only_kind,
+                                         at_once < 1 ? 1 : (size_t)at_once);
   disk_image_free(image);
   old_free();
   disk_reset(1);

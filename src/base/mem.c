@@ -14,20 +14,31 @@
 static atomic_uint_fast64_t count;     /* allocations so far */
 static atomic_uint_fast64_t fail_at;   /* the count that fails; 0: none */
 static atomic_uint_fast64_t fail_many; /* and so many, it included */
-static atomic_int aside;
+static atomic_int aside;               /* ASIDE, or SEEN: tell `seen` of each */
+static ml_mem_seen_fn *seen;
 static atomic_int watched;
 static atomic_int_fast64_t live;       /* pieces in use, when watched */
 
 #define GET(x) atomic_load_explicit(&(x), memory_order_relaxed)
 
+enum { ASIDE = 1, SEEN = 2 };
+
 /* True when this allocation is one that a test wants to fail. */
 static int fails(void) {
   uint64_t n, at = GET(fail_at);
+  int how = GET(aside);
 
-  if (GET(aside))
+  if (how == ASIDE)
     return 0;
+  if (how == SEEN)
+    seen();
   n = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) + 1;
   return at != 0 && n >= at && n - at < GET(fail_many);
+}
+
+static void gave(void) {
+  if (GET(watched))
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 }
 
 static void *took(void *p) {
@@ -46,7 +57,12 @@ void ml_mem_fail_at(uint64_t n, int forever) {
 }
 
 void ml_mem_aside(int on) {
-  atomic_store(&aside, on);
+  atomic_store(&aside, on ? ASIDE : seen != NULL ? SEEN : 0);
+}
+
+void ml_mem_see(ml_mem_seen_fn *fn) {
+  seen = fn;
+  ml_mem_aside(0);
 }
 
 void ml_mem_watch(void) {
@@ -119,8 +135,8 @@ void *ml_mem_realloc(void *p, size_t n) {
 }
 
 void ml_mem_free(void *p) {
-  if (GET(watched) && p != NULL)
-    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+  if (p != NULL)
+    gave();
   if (keeps && p != NULL && piece_count < PIECES_MAX && piece_room != 0 &&
       malloc_usable_size(p) == piece_room)
     pieces[piece_count++] = p;
@@ -163,7 +179,7 @@ static struct ml_arena_block *block_new(size_t size) {
       return NULL;
     spare = b->next;
     spare_count--;
-    return b;
+    return took(b);
   }
   b = ml_mem_alloc(sizeof *b + size);
   if (b != NULL)
@@ -176,6 +192,7 @@ static void block_free(struct ml_arena_block *b) {
     ml_mem_free(b);
     return;
   }
+  gave();                        /* what is kept for the next is nobody's */
   b->next = spare;
   spare = b;
   spare_count++;

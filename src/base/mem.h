@@ -30,6 +30,10 @@ void ml_mem_fail_run(uint64_t n, uint64_t many);
 uint64_t ml_mem_count(void);   /* allocations made since the process began */
 /* While on, allocations (a test's own) neither count nor fail. */
 void ml_mem_aside(int on);
+/* Told of each allocation that counts, just before it; NULL: no more.  It may
+** not come from here.  For one thread. */
+typedef void ml_mem_seen_fn(void);
+void ml_mem_see(ml_mem_seen_fn *fn);
 /* Pieces taken and not given back since the first ml_mem_watch(); before it
 ** nobody counts them. */
 void ml_mem_watch(void);
