@@ -278,6 +278,7 @@ static result run_case(const plan *p) {
   w.way = scene_way;
   w.starved = p->n > 0;
   w.log_max = s->log_max;
+  w.clocked = s->clocked;
   if (s->old)
     old_put(&w);
   else if (!s->from_nothing)

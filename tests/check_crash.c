@@ -121,6 +121,7 @@ static int run_case(const plan *p, points *dry, uint64_t *checks) {
   w.tell = verbose && dry == NULL;
   w.way = scene_way;
   w.log_max = s->log_max;
+  w.clocked = s->clocked;
   if (s->old)
     old_put(&w);
   else if (!s->from_nothing)

@@ -353,6 +353,7 @@ static int run_seed(uint64_t seed, int steps, bool tell, uint64_t *trace,
   w.way = way;
   w.tell = tell;
   s.wild = seed % 10 == 0;
+  w.clocked = seed % 3 == 1;
   w.log_max = seed % 3 == 0 ? 40 * 4120 : 0;
   s.fresh = seed % 8 == 5;
   begin(&s);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "model/process.h"
 #include "run/audit.h"
+#include "sim/schedule.h"
 #include "sim/world.h"
 #include "store/sqlite.h"
 
@@ -21,6 +22,7 @@ typedef struct row {
   ml_row_task *tasks;
   size_t task_count;
   int tag;                     /* -1: none */
+  const char *plan;            /* the clock started it; or NULL */
   bool child;
 } row;
 
@@ -50,7 +52,17 @@ static int tag_of(ml_arena *a, ml_str data, const char *field) {
   return (int)v;
 }
 
+static const char *plan_of(ml_arena *a, ml_str data) {
+  ml_json *j = NULL;
+  ml_str s = ML_NOSTR;
+
+  if (ml_json_parse(a, data.p, data.n, NULL, &j, NULL) == ML_OK)
+    s = ml_json_str(j, "plan");
+  return s.p != NULL ? ml_arena_dup(a, s.p, s.n) : NULL;
+}
+
 static void read_row(look *l, ml_read *r, row *x) {
+  x->plan = plan_of(&l->arena, x->p.data);
   x->tag = tag_of(&l->arena, x->p.data, "ctag");
   x->child = x->tag >= 0;
   if (!x->child)
@@ -479,6 +491,20 @@ static void tell_open(world *w, const row *x) {
   ml_process_free(p);
 }
 
+/* The newest come first from the store. */
+static void check_schedules(world *w, look *l, bool whole) {
+  tick *list = ml_arena_zero(&l->arena, (l->count + 1) * sizeof *list);
+  size_t n = 0;
+
+  if (list == NULL)
+    abort();
+  for (size_t i = l->count; i-- > 0;)
+    if (l->rows[i].plan != NULL)
+      list[n++] = (tick){l->rows[i].p.n, l->rows[i].p.created_ms,
+                         l->rows[i].plan};
+  schedule_check(w, list, n, whole);
+}
+
 void world_check(world *w, bool whole) {
   look *l;
 
@@ -502,7 +528,8 @@ void world_check(world *w, bool whole) {
     const row *x = &l->rows[i];
     const ask *a = ask_of(w, x->tag);
 
-    if (a == NULL || a->kind != ASK_START || a->sent == 0)
+    if (x->plan == NULL && (a == NULL || a->kind != ASK_START ||
+                            a->sent == 0))
       world_fault(w, "process %lld was never asked for", (long long)x->p.n);
     check_history(w, x);
     check_next(w, x);
@@ -515,6 +542,7 @@ void world_check(world *w, bool whole) {
     world_fault(w, "the audit: process %lld, invariant %d: %s",
                 (long long)l->audit.found[i].n, l->audit.found[i].invariant,
                 l->audit.found[i].what);
+  check_schedules(w, l, whole);
   check_sums(w, l);
   check_file(w);
   for (size_t i = 0; whole && i < l->count; i++)

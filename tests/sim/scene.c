@@ -175,23 +175,55 @@ static void sc_leave(world *w) {
   world_run_out(w);
 }
 
+/* Moments come; some are missed while the machine is down, or because the clock
+** leaps; it goes back, and the machine stops when one is due. */
+static void sc_schedule(world *w) {
+  const int64_t hour = 3600000, year = 365 * 24 * hour;
+
+  while (w->step < 9 && world_alive(w)) {
+    switch (w->step) {
+      case 2: leap(w, 2, 5 * hour + 1800000); break;
+      case 4:                              /* it is due while it is down */
+        w->step++;
+        disk.dead = true;
+        world_down(w);
+        disk_crash(DISK_SOME, &w->rand.base);
+        ml_clock_fake_pass(&w->clock, 3 * hour);
+        if (!world_up(w, false))
+          return;
+        break;
+      case 5: leap(w, 5, 13 * year); break;
+      case 6: leap(w, 6, -13 * year); break;
+      case 7: leap(w, 7, -2 * hour); break;
+      default:
+        w->step++;
+        world_pass(w, hour - 1000);        /* not yet */
+        world_pass(w, 1000);
+        break;
+    }
+    world_settle(w);
+  }
+  world_run_out(w);
+}
+
 const scene scenes[SCENES] = {
-  {"start", false, 0, sc_start, false},
-  {"timer", false, 0, sc_timer, false},
-  {"signal", false, 0, sc_signal, false},
-  {"task", false, 0, sc_task, false},
-  {"cancel", false, 0, sc_cancel, false},
-  {"checkpoint", false, 40 * 4120, sc_checkpoint, false},
-  {"boot", false, 0, sc_boot, false},
-  {"retry", false, 0, sc_retry, false},
-  {"call", false, 0, sc_call, false},
-  {"pair", false, 0, sc_pair, false},
-  {"split", false, 0, sc_split, false},
-  {"leave", false, 0, sc_leave, false},
-  {"flight", false, 0, sc_flight, false},
-  {"clock", false, 0, sc_clock, false},
-  {"define", true, 0, sc_define, false},
-  {"migrate", false, 0, sc_migrate, true},
+  {"start", false, 0, sc_start, false, false},
+  {"timer", false, 0, sc_timer, false, false},
+  {"signal", false, 0, sc_signal, false, false},
+  {"task", false, 0, sc_task, false, false},
+  {"cancel", false, 0, sc_cancel, false, false},
+  {"checkpoint", false, 40 * 4120, sc_checkpoint, false, false},
+  {"boot", false, 0, sc_boot, false, false},
+  {"retry", false, 0, sc_retry, false, false},
+  {"call", false, 0, sc_call, false, false},
+  {"pair", false, 0, sc_pair, false, false},
+  {"split", false, 0, sc_split, false, false},
+  {"leave", false, 0, sc_leave, false, false},
+  {"flight", false, 0, sc_flight, false, false},
+  {"clock", false, 0, sc_clock, false, false},
+  {"define", true, 0, sc_define, false, false},
+  {"migrate", false, 0, sc_migrate, true, false},
+  {"schedule", false, 0, sc_schedule, false, true},
 };
 
 peer_way scene_way(world *w, const char *url, uint32_t before,

@@ -15,9 +15,10 @@ typedef struct scene {
   uint64_t log_max;
   void (*act)(world *w);
   bool old;                      /* on a store of an older program (old.h) */
+  bool clocked;                  /* schedules start what they start */
 } scene;
 
-enum { SCENES = 16 };
+enum { SCENES = 17 };
 extern const scene scenes[SCENES];
 
 /* "/unready" is not ready twice, then all is good. */

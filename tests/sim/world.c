@@ -176,6 +176,7 @@ bool world_up(world *w, bool load) {
   w->up_rc = ml_run_new(&rc, &w->run, &w->up_err);
   if (w->up_rc != ML_OK)
     return false;
+  ml_run_hold_schedules(w->run, !w->clocked);
   w->begun = 0;
   ml_run_begin(w->run, on_done, w);
   if (!wait_for(w) || (load && !bring_in(w)))

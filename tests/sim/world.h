@@ -100,6 +100,8 @@ struct world {
   int begun;                   /* world_up's begin: 0 open, 1 done, -1 failed */
   ml_rc up_rc;
   ml_err up_err;
+  bool clocked;                /* schedules start what they start (flows/tick);
+                                  else they are held back */
   bool starved;                /* memory is short now and then */
   int64_t boot;                /* the highest number of a start so far */
   /* clients */
