@@ -93,9 +93,12 @@ WRAP = -Wl,--wrap=ml_region_alloc,--wrap=ml_region_lift
 $(BUILD)/check_alloc: LDLIBS += $(WRAP)
 $(addprefix $(BUILD)/,$(CHECKS)): $(BUILD)/%: tests/%.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
-check-crash check-alloc check-sandbox check-http: check-%: setup
+check-crash check-sandbox check-http: check-%: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/check_$*
 	@BUILD=$(BUILD) $(BUILD)/check_$*
+check-alloc: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_alloc
+	@$(BUILD)/check_alloc $(if $(FULL),--full)
 check-kill: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_kill
 	@BUILD=$(BUILD) $(BUILD)/tests/test_kill --kills $(or $(KILLS),100)

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/plant.h"
 #include "engine/inside.h"
 
 /* No phases: it waits for whoever writes to it. */
@@ -194,6 +195,8 @@ ml_rc ml_advance(const ml_flow *f, ml_process *p, const ml_event *ev,
   if (p->deleted && from_outside(ev->kind))
     return ml_err_set(e, ML_NOT_FOUND, "", "the process is deleted; it can only "
                       "be restored");
+  if (ML_PLANTED(clock_believed))
+    back = 0;
   turn_waits(p, back);
   rc = handlers[ev->kind](&s);
   if (rc != ML_OK)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/plant.h"
 #include "base/text.h"
 #include "run/inside.h"
 
@@ -197,14 +198,16 @@ int64_t schedule_look(trigger *t, int64_t now_ms) {
   if (r->hold_schedules || t->stale || t->running || t->due_ms == 0)
     return 0;
   if (now_ms > 0) {
-    if (now_ms < t->seen_ms) {              /* the clock was turned back */
+    /* the clock was turned back */
+    if (now_ms < t->seen_ms && !ML_PLANTED(clock_believed)) {
       t->wait_ms = 0;
       if (t->due_ms > now_ms)
         set_due(t, from_now(t, now_ms));
     }
     t->seen_ms = now_ms;
     if (t->due_ms <= now_ms && t->wait_ms <= now_ms) {
-      int64_t next = ml_plan_next(t->t->plan, t->due_ms, now_ms);
+      int64_t next = ml_plan_next(t->t->plan, t->due_ms,
+                                  ML_PLANTED(missed_all) ? t->due_ms : now_ms);
 
       if (t->t->skip && now_ms - t->due_ms > LATE_MS)
         set_due(t, next);

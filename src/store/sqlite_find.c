@@ -102,7 +102,7 @@ static ml_rc leases_begin(ml_read *r, Due *d, int64_t now_ms, int64_t lease_ms,
                           ml_due_item after, size_t limit) {
   if (ML_PLANTED(flag_stays))
     return ML_OK;
-  if (lease_ms > 0)
+  if (lease_ms > 0 && !ML_PLANTED(clock_believed))
     d->far = now_ms + lease_ms;
   return due_begin(r, d, -1, after, 0, lease_ms > 0 ? now_ms : INT64_MAX, limit);
 }
