@@ -25,7 +25,10 @@
 
 /* ---- the disk ---- */
 
-typedef enum On { ON_WRITE = 1, ON_SYNC = 2 } On;
+typedef enum On {
+  ON_WRITE = 1, ON_SYNC = 2,
+  ON_COPY = 4          /* flushes of the database file: a checkpoint's */
+} On;
 
 static struct {
   int count;           /* operations of the kinds below so far */
@@ -41,6 +44,7 @@ static sqlite3_vfs *under;
 typedef struct File {
   sqlite3_file base;
   sqlite3_file *real;  /* behind this struct */
+  bool main;           /* the database file */
 } File;
 
 static bool fails(On op) {
@@ -76,9 +80,10 @@ static int f_truncate(sqlite3_file *f, sqlite3_int64 n) {
   return M(f)->xTruncate(REAL(f), n);
 }
 static int f_sync(sqlite3_file *f, int flags) {
-  (void)f;
+  bool copy = ((File *)f)->main && fails(ON_COPY);
+
   (void)flags;
-  return fails(ON_SYNC) ? SQLITE_IOERR_FSYNC : SQLITE_OK;   /* no power cut */
+  return fails(ON_SYNC) || copy ? SQLITE_IOERR_FSYNC : SQLITE_OK;   /* no power cut */
 }
 static int f_size(sqlite3_file *f, sqlite3_int64 *n) {
   return M(f)->xFileSize(REAL(f), n);
@@ -115,6 +120,7 @@ static int v_open(sqlite3_vfs *v, const char *name, sqlite3_file *file,
   rc = under->xOpen(under, name, f->real, flags, out);
   if (rc == SQLITE_OK) {
     f->base.pMethods = &methods;
+    f->main = (flags & SQLITE_OPEN_MAIN_DB) != 0;
     disk.opened++;
   }
   return rc;
@@ -202,8 +208,16 @@ static int all_is_closed(void **state) {
   return disk.opened;
 }
 
+static int notices;
+
+static void on_notice(void *arg) {
+  (void)arg;
+  notices++;
+}
+
 static ml_rc open_store(ml_store **s) {
-  ml_store_conf conf = {.path = path, .vfs = "failing", .log_max = 64 << 10};
+  ml_store_conf conf = {.path = path, .vfs = "failing", .log_max = 64 << 10,
+                        .notify = on_notice};
   ml_err e = {0};
   ml_rc rc = ml_store_open(&conf, s, &e);
 
@@ -440,6 +454,32 @@ static void room_comes_back(void **state) {
   ml_store_close(s);
 }
 
+/* Between two commits nobody asks: the owner is notified, and the commit before
+** stays what it was told. */
+static void a_checkpoint_that_cannot_flush_is_told(void **state) {
+  ml_rc told[TRIES + 1];
+  ml_store *s;
+  int n = 0, before = 0;
+
+  (void)state;
+  for (int i = 0; i <= TRIES; i++)
+    told[i] = ML_IO;
+  assert_rc(open_store(&s), ML_OK);
+  disk_is(ON_COPY, 1, false, 0);
+  while (ml_store_state(s) == ML_OK) {
+    assert_true(++n < TRIES);
+    before = notices;
+    told[n] = put(s, n);
+    assert_rc(told[n], ML_OK);
+  }
+  assert_rc(ml_store_state(s), ML_UNKNOWN);
+  assert_int_equal(notices, before + 2);     /* the commit; the checkpoint */
+  told[n + 1] = put(s, n + 1);
+  assert_rc(told[n + 1], ML_UNKNOWN);
+  ml_store_close(s);
+  check(told);
+}
+
 /* The boot record is flushed before anything is read. */
 static void no_start_without_a_flush(void **state) {
   ml_store *s;
@@ -478,6 +518,7 @@ int main(void) {
     T(each_write_fails),
     T(the_disk_is_full),
     T(room_comes_back),
+    T(a_checkpoint_that_cannot_flush_is_told),
     T(sqlite_without_memory),
     T(no_start_without_a_flush),
   };

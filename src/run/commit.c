@@ -647,6 +647,7 @@ static void flush(void *arg) {
     }
   }
   ml_store_submit(r->conf.store, b, landed, fl);
+  disk_lost(r, ml_store_state(r->conf.store));
   ml_store_reap(r->conf.store);             /* inline stores are done by now */
 }
 
@@ -743,12 +744,8 @@ static void landed(void *arg, ml_batch *b, ml_rc rc) {
   if (rc != ML_OK)
     r->pause_ms = now_wall(r) + PAUSE_MS;
   full_look(r, b, rc);
-  if (rc == ML_UNKNOWN) {
-    r->stopped = true;
-    if (r->conf.stopped != NULL)
-      r->conf.stopped(r->conf.stopped_arg, rc, "a flush to disk failed: what "
-                      "was being written may or may not be there");
-  }
+  if (disk_lost(r, rc))
+    rc = ML_UNKNOWN;
   while (fl->first != NULL) {
     carried *c = fl->first;
     ml_rc urc = rc != ML_OK ? rc : ml_batch_unit_rc(b, c->unit);

@@ -1,5 +1,6 @@
 /*
-** full.c - the disk takes no more: said once, looked for again, gone on from.
+** full.c - the disk takes no more: said once, looked for again, gone on from;
+** or it has lost something, and there is no going on.
 **
 ** A refused write is a clean no, so nothing is lost by going on: what comes in
 ** is refused, reads are answered.  Once a second a small write asks whether
@@ -52,6 +53,17 @@ void full_look(ml_run *r, const ml_batch *b, ml_rc rc) {
     ml_log(ML_INFO, "disk-again", NULL);
     due_look(r);
   }
+}
+
+/* Nothing is answered or sent from here on: what is on disk is not known. */
+bool disk_lost(ml_run *r, ml_rc rc) {
+  if (rc != ML_UNKNOWN || r->stopped)
+    return r->stopped;
+  r->stopped = true;
+  if (r->conf.stopped != NULL)
+    r->conf.stopped(r->conf.stopped_arg, rc, "a flush to disk failed: what "
+                    "was being written may or may not be there");
+  return true;
 }
 
 /* What a caller is told: a write that failed may do the next time. */

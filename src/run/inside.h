@@ -508,6 +508,8 @@ ml_str secret_value(ml_run *r, ml_arena *a, ml_str workflow, ml_str name);
 /* full.c: after each batch that came back */
 void full_look(ml_run *r, const ml_batch *b, ml_rc rc);
 ml_rc full_told(ml_rc rc);
+/* ML_UNKNOWN: stop.  Has the run been stopped? */
+bool disk_lost(ml_run *r, ml_rc rc);
 
 /* patrol.c */
 void patrol_begin(ml_run *r);

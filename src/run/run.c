@@ -127,6 +127,7 @@ ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done,
 }
 
 void ml_run_reap(ml_run *r) {
+  disk_lost(r, ml_store_state(r->conf.store));
   ml_store_reap(r->conf.store);
   look_drained(r);
 }

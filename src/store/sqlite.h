@@ -290,7 +290,8 @@ struct ml_store {
   atomic_bool backup_stop;
   /* the writer's */
   ml_walog log;
-  ml_rc dead;             /* a flush failed: answer this for ever */
+  atomic_int dead;        /* an ml_rc; a flush failed: answer this for ever.
+                             The owner looks too: ml_store_state() */
   /* under mu */
   pthread_mutex_t mu;
   pthread_cond_t to_write, to_read, to_owner;

@@ -564,6 +564,10 @@ void ml_store_close(ml_store *s) {
 
 /* ---- small things ---- */
 
+ml_rc ml_store_state(const ml_store *s) {
+  return (ml_rc)atomic_load(&s->dead);
+}
+
 ml_link *ml_store_reader(ml_store *s) {
   return s->reader.db != NULL ? &s->reader : &s->writer;
 }

@@ -15,6 +15,8 @@
 **                          flush is not tried again (the kernel has forgotten
 **                          which pages were bad); every later batch is told
 **                          ML_UNKNOWN and nothing more is written.
+**   a checkpoint's flush   the same, though nothing was asked of us: the owner
+**                          is notified and finds it in ml_store_state()
 **
 ** The log is copied into the database file by this connection alone:
 **   - PASSIVE when a quarter of log_max is not copied yet and nobody waits;
@@ -36,6 +38,14 @@
 #define SET(counter, n) \
   atomic_store_explicit(&(counter), (n), memory_order_relaxed)
 
+/* A flush failed: nothing more is written, and the owner hears of it now, not at
+** its next batch, which may be hours away. */
+static void die(ml_store *s) {
+  atomic_store(&s->dead, ML_UNKNOWN);
+  if (s->notify != NULL)
+    s->notify(s->notify_arg);
+}
+
 /* ---- one transaction ---- */
 
 /* Faults of a unit, not of the disk. */
@@ -51,7 +61,7 @@ static void roll_back(ml_store *s) {
   if (!sqlite3_get_autocommit(s->writer.db))
     ml_link_run(&s->writer, SQL_ROLLBACK);
   if (!sqlite3_get_autocommit(s->writer.db))
-    s->dead = ML_UNKNOWN;
+    die(s);
 }
 
 static ml_rc write_unit(ml_store *s, ml_batch *b, size_t u) {
@@ -168,7 +178,7 @@ static ml_rc commit(ml_store *s) {
   if (((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE) &&
       (s->memory || cut_log(s)))
     return ml_sqlite_rc(code);
-  s->dead = ML_UNKNOWN;
+  die(s);
   return ML_UNKNOWN;
 }
 
@@ -183,7 +193,9 @@ static ml_rc commit_group(ml_store *s, ml_jobs *group) {
     rc = write_group(s, group, false);
   if (is_soft(rc)) {
     roll_back(s);
-    rc = s->dead != ML_OK ? s->dead : begin(s);
+    rc = ml_store_state(s);
+    if (rc == ML_OK)
+      rc = begin(s);
     if (rc == ML_OK)
       rc = write_group(s, group, true);
   }
@@ -261,9 +273,9 @@ static bool checkpoint(ml_store *s, int mode) {
     ADD(s->counts.checkpoint_busy, 1);
   if (s->log.copied > before)
     ADD(s->counts.syncs, 2);                   /* the log, the database */
-  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
-    s->dead = ML_UNKNOWN;
   tell_failing(s, code);
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+    die(s);
   return code == SQLITE_OK && frames == copied;
 }
 
@@ -331,12 +343,12 @@ static void look_after_log(ml_store *s, bool idle) {
 
   if (s->memory)
     return;
-  if (s->dead == ML_OK && frame_bytes(s, l->frames) >= s->log_max) {
+  if (ml_store_state(s) == ML_OK && frame_bytes(s, l->frames) >= s->log_max) {
     shorten_log(s, grown);
   } else {
     l->blocked = false;
     open_gate(s);
-    if (s->dead == ML_OK && idle && grown)
+    if (ml_store_state(s) == ML_OK && idle && grown)
       checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
   }
   warn_if_large(s);
@@ -389,7 +401,7 @@ void ml_writer_look(ml_store *s) {
 
 /* A store that was refused is left as it is, its log too. */
 void ml_writer_leave(ml_store *s) {
-  if (s->boot == 0 || s->memory || s->dead != ML_OK)
+  if (s->boot == 0 || s->memory || ml_store_state(s) != ML_OK)
     return;
   if (checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE))
     sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -421,7 +433,7 @@ static bool has_work(const ml_jobs *group) {
 
 /* Write a group and give each batch its result. */
 static void run_group(ml_store *s, ml_jobs *group) {
-  ml_rc rc = s->dead;
+  ml_rc rc = ml_store_state(s);
 
   if (rc == ML_OK && has_work(group))
     rc = commit_group(s, group);

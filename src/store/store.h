@@ -44,7 +44,8 @@ typedef struct ml_store_conf {
   bool read_only;                /* for commands: no lock, no writer */
   ml_clock *clock;               /* NULL: the system's */
   void (*notify)(void *arg);     /* called from a store thread: something waits
-                                    to be reaped (use ml_loop_wake) */
+                                    to be reaped, or ml_store_state() is bad
+                                    (use ml_loop_wake) */
   void *notify_arg;
   uint64_t log_max;              /* WAL bytes at which a checkpoint is due;
                                     0: 16 MiB; alarm at 4 times */
@@ -61,6 +62,9 @@ typedef struct ml_store_conf {
 ml_rc ml_store_open(const ml_store_conf *conf, ml_store **out, ml_err *e);
 void ml_store_close(ml_store *s);          /* drains the writer; NULL allowed */
 
+/* ML_OK; ML_UNKNOWN: a flush failed, of a commit or of a checkpoint between two:
+** stop the engine.  Any thread. */
+ml_rc ml_store_state(const ml_store *s);
 int64_t ml_store_boot(const ml_store *s);  /* number of this start, from 1 */
 int64_t ml_store_boot_before_ms(const ml_store *s);   /* when the start before this
                                     one was; 0: there was none */
