@@ -1,11 +1,13 @@
 /*
 ** test_quarantine.c - a bundle whose scripts kill their workers is set aside
 ** (SEMANTICS.md 27): eleven different processes in ten minutes, not one often;
-** others go on; a restart changes nothing; an operator lets it go on.
+** others go on; a restart changes nothing; an operator lets it go on.  Until
+** then none of its scripts is asked anything, of whatever kind.
 */
 #include "run_kit.h"
 
 #include "run/inside.h"
+#include "run/transact.h"
 
 static const char bad[] =
   "local ml = require 'moonlane'\n"
@@ -23,6 +25,8 @@ static struct {
   ml_rc (*ask)(ml_script *, const ml_ask *, ml_answer_fn *, void *);
   bool kills;
   int asked;                     /* slices of bad */
+  bool last;                     /* the next one is still answered */
+  int of_any_kind;               /* questions that run any script of bad */
 } deadly;
 
 static void die(void *arg) {
@@ -36,16 +40,22 @@ static void die(void *arg) {
 static bool is_bad(const ml_ask *q) {
   const bundle *b = bundle_hash(kit.run, q->bundle);
 
-  return b != NULL && ml_str_is(b->flows[0]->name, "bad");
+  for (size_t i = 0; q->kind == ML_ASK_DEFINE && i < q->source_count; i++)
+    if (memmem(q->sources[i].text.p, q->sources[i].text.n, "'bad'", 5) != NULL)
+      return true;
+  return b != NULL && b->flow_count > 0 && ml_str_is(b->flows[0]->name, "bad");
 }
 
 static ml_rc ask(ml_script *s, const ml_ask *q, ml_answer_fn *fn, void *arg) {
   death *d;
 
+  deadly.of_any_kind += is_bad(q);
   if (q->kind != ML_ASK_ATTEMPT || !is_bad(q))
     return deadly.ask(s, q, fn, arg);
   deadly.asked++;
-  if (!deadly.kills)
+  for (int i = 0; deadly.last && i < 11; i++)
+    quarantine_note(kit.run, bundle_hash(kit.run, q->bundle), 1000 + i);
+  if (!deadly.kills || deadly.last)
     return deadly.ask(s, q, fn, arg);
   d = ml_mem_alloc(sizeof *d);
   assert_non_null(d);
@@ -97,6 +107,17 @@ static void both(void) {
   deadly.asked = 0;
 }
 
+/* It is looked at now and then, not all the time: an hour, six leases. */
+static void an_hour_passes(void) {
+  ml_run_stats before, after;
+
+  ml_run_stats_get(kit.run, &before);
+  kit_pass(3600000);
+  ml_run_stats_get(kit.run, &after);
+  if (after.loaded - before.loaded > 20)
+    fail_msg("%llu loads", (unsigned long long)(after.loaded - before.loaded));
+}
+
 static void eleven_processes_and_others_go_on(void **state) {
   int64_t n = 0, after;
 
@@ -115,7 +136,7 @@ static void eleven_processes_and_others_go_on(void **state) {
   assert_int_equal(deadly.asked, 11);
   assert_true(ml_run_idle(kit.run));           /* it waits on disk */
   kit_is(kit_start("good", "{}"), ML_COMPLETED, ML_RUN_COMPLETED);
-  kit_pass(3600000);                           /* leases end; it stays held */
+  an_hour_passes();                            /* leases end; it stays held */
   assert_int_equal(deadly.asked, 11);
   kit_is(after, ML_OPEN, ML_RUN_RUNNING);
 }
@@ -131,7 +152,7 @@ static void a_restart_changes_nothing(void **state) {
   kit_crash();
   begin(true);
   assert_true(held());
-  kit_pass(3600000);
+  an_hour_passes();
   assert_int_equal(deadly.asked, 11);          /* no loop at a start */
   kit_is(n, ML_OPEN, ML_RUN_RUNNING);
   deadly.kills = false;
@@ -191,6 +212,206 @@ static void a_new_version_is_free(void **state) {
   assert_true(held());                         /* the old one */
 }
 
+/* ---- its other scripts ---- */
+
+#define HEAD "local ml = require 'moonlane'\n"
+static const char many[] = HEAD
+  "return ml.workflow { 'bad', hosts = { 'x.example' },\n"
+  "  lanes = { desk = 'The desk' },\n"
+  "  fields = { { 'id', 'string' }, { 'word', 'string' },\n"
+  "    { 'size', 'integer', derive = function(d) return #(d.word or '') end } },\n"
+  "  states = { 'on', start = 'on' },\n"
+  "  before_update = { { 'no bad words',\n"
+  "    when = function(c) return c.changed_to('word', 'bad') end,\n"
+  "    refuse = 'that is a bad word' } },\n"
+  "  start = {\n"
+  "    { kind = 'webhook', name = 'orders', into = 'id',\n"
+  "      receive = function(ctx, request)\n"
+  "        ctx.http.get('https://x.example/')\n"
+  "        return { transactions = ml.array { { identity = request.body,\n"
+  "          data = { id = request.body } } } } end },\n"
+  "    ml.form { 'word' } },\n"
+  "  phases = { { 'one', ml.activity { 'a', run = function(ctx)\n"
+  "      ctx.data.word = 'done' end } },\n"
+  "    { 'ask', ml.task { 'ask', lane = 'desk', edit = { 'word' } } } } }\n";
+static const char rules[] = HEAD
+  "return ml.rules { { 'tenantStateChange', to = 'bad',\n"
+  "  when = function(tx) return tx.yes end } }\n";
+static const char plain_rules[] = HEAD
+  "return ml.rules { { 'tenantStateChange', to = 'good',\n"
+  "  when = function(tx) return true end } }\n";
+
+/* A trigger's run, or a transaction, as it came back. */
+static kit_came heard;
+static kit_came transacted;
+
+static void hooked(void *arg, ml_rc rc, const ml_err *e, ml_str answer) {
+  (void)answer;
+  kit_done(arg, rc, e);
+}
+
+static void post_it(void) {
+  memset(&heard, 0, sizeof heard);
+  ml_run_hook(kit.run, ML_STR("bad"), ML_STR("orders"),
+              ML_STR("{\"method\":\"POST\",\"headers\":{},\"query\":{},"
+                     "\"body\":\"7\"}"), NULL, hooked, &heard);
+  kit_settle();
+}
+
+static void on_transacted(void *arg, ml_rc rc, const ml_err *e,
+                          const uint8_t id[16], bool replayed) {
+  (void)id;
+  (void)replayed;
+  kit_done(arg, rc, e);
+}
+
+static void transact(void) {
+  ml_transact *t = ml_transact_new();
+
+  assert_non_null(t);
+  memset(&transacted, 0, sizeof transacted);
+  t->type = ML_STR("tenantStateChange");
+  t->payload = kit_json(&t->arena, "{\"yes\":true}");
+  t->done = on_transacted;
+  t->arg = &transacted;
+  ml_run_transact(kit.run, t);
+  kit_settle();
+  assert_int_equal(transacted.times, 1);
+}
+
+static void is_refused(const kit_came *c) {
+  assert_int_equal(c->times, 1);
+  assert_int_equal(c->rc, ML_AGAIN);
+  if (strstr(c->e.text, "the scripts of 'bad' are in quarantine") == NULL ||
+      strstr(c->e.text, "`moonlane lift bad`") == NULL)
+    fail_msg("%s", c->e.text);
+}
+
+/* Ten dead processes of a workflow with every kind of script, and one with a
+** task that is still open: it is about to be the one that did not die. */
+static int64_t ten_dead(void) {
+  int64_t n;
+
+  begin(false);
+  kit_write("bad", "rules.lua", rules);
+  kit_flow("bad", many);
+  kit_flow("good", good);
+  kit_join("bad", "desk");
+  n = start_bad();
+  deadly.kills = true;
+  for (int i = 0; i < 10; i++)
+    start_bad();
+  assert_false(held());
+  return n;
+}
+
+static size_t processes(void) { return kit_see(0).all_count; }
+
+static void none_of_its_scripts_is_asked(void **state) {
+  int64_t n = ten_dead();
+  kit_came edit;
+  size_t count;
+
+  (void)state;
+  start_bad();
+  assert_true(held());
+  deadly.of_any_kind = 0;
+  count = processes();
+
+  kit_put(kit_input(ML_EV_EDITED, n, "{\"word\":\"four\"}", &edit));
+  is_refused(&edit);
+  kit_data(n, "{\"word\":\"done\",\"size\":4}");
+  edit = kit_complete(n, "ask", NULL, "{\"word\":\"four\"}");
+  is_refused(&edit);
+  kit_put(kit_start_input("bad", "{\"word\":\"x\"}", &edit));
+  is_refused(&edit);                           /* what is derived is needed */
+  post_it();
+  is_refused(&heard);
+  transact();
+  is_refused(&transacted);
+  assert_int_equal(processes(), count);
+  assert_int_equal(kit_load(), ML_OK);         /* its folder is as it was */
+  kit_pass(3600000);
+  assert_int_equal(deadly.of_any_kind, 0);
+
+  kit_crash();                                 /* nor after a restart */
+  begin(true);
+  assert_int_equal(kit_load(), ML_OK);
+  assert_true(held());
+  kit_pass(3600000);
+  assert_int_equal(deadly.of_any_kind, 0);
+  kit_is(kit_start("good", "{}"), ML_COMPLETED, ML_RUN_COMPLETED);
+
+  deadly.kills = false;
+  assert_int_equal(lift("bad"), 1);
+  kit_put(kit_input(ML_EV_EDITED, n, "{\"word\":\"seven\"}", &edit));
+  assert_int_equal(edit.rc, ML_OK);
+  kit_data(n, "{\"word\":\"seven\",\"size\":5}");
+  transact();
+  assert_int_equal(transacted.rc, ML_OK);
+  assert_int_equal(processes(), count + 2);
+  assert_true(deadly.of_any_kind > 0);
+}
+
+/* What an activity answers is not taken without what is derived from it: it is
+** lost, and the activity answers again. */
+static void an_answer_on_its_way_comes_again(void **state) {
+  int64_t n;
+
+  (void)state;
+  begin(false);
+  kit_flow("bad", many);
+  kit_join("bad", "desk");
+  deadly.asked = 0;
+  deadly.last = true;
+  n = start_bad();
+  deadly.last = false;
+  assert_true(held());
+  assert_int_equal(deadly.asked, 1);
+  kit_data(n, "{\"size\":0}");
+  kit_pass(3600000);
+  assert_int_equal(deadly.asked, 1);
+  assert_true(ml_run_idle(kit.run));
+  assert_int_equal(lift("bad"), 1);
+  assert_int_equal(deadly.asked, 2);
+  kit_data(n, "{\"word\":\"done\",\"size\":4}");
+}
+
+static void what_was_under_way_goes_no_further(void **state) {
+  (void)state;
+  ten_dead();
+  post_it();
+  assert_int_equal(heard.times, 0);
+  assert_int_equal(kit.call_count, 1);
+  start_bad();
+  assert_true(held());
+  deadly.of_any_kind = 0;
+  kit_answer(&kit.calls[0], "200 {}");
+  kit_settle();
+  is_refused(&heard);
+  assert_int_equal(deadly.of_any_kind, 0);
+}
+
+/* The folder says something else: that is another bundle, and is evaluated. */
+static void a_mended_folder_is_loaded(void **state) {
+  char text[sizeof many + 20];
+
+  (void)state;
+  ten_dead();
+  start_bad();
+  deadly.kills = false;
+  snprintf(text, sizeof text, "-- mended\n%s", many);
+  kit_flow("bad", text);
+  transact();
+  assert_int_equal(transacted.rc, ML_OK);      /* its rules too are new */
+  post_it();
+  kit_answer(&kit.calls[0], "200 {}");
+  kit_settle();
+  assert_int_equal(heard.rc, ML_OK);
+  kit_write("good", "rules.lua", plain_rules);
+  assert_int_equal(kit_load(), ML_OK);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
   const struct CMUnitTest tests[] = {
@@ -199,6 +420,10 @@ int main(void) {
     T(one_process_often_is_no_reason),
     T(ten_minutes_are_counted),
     T(a_new_version_is_free),
+    T(none_of_its_scripts_is_asked),
+    T(an_answer_on_its_way_comes_again),
+    T(what_was_under_way_goes_no_further),
+    T(a_mended_folder_is_loaded),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ typedef struct item {
   ml_json *body;                 /* NULL: no JSON */
   uint8_t id[16];
   int64_t n;                     /* update: the process; 0: not found */
+  uint32_t bundle;               /* whose scripts may be asked */
 } item;
 
 typedef struct piece {
@@ -116,11 +117,14 @@ static void done(void *arg, ml_rc rc, const ml_err *e, int status,
                  const ml_buf *out, bool replayed) {
   item *it = arg;
   ml_err none = {0};
+  /* in quarantine it would hold up the jobs behind it: it ends, and says why */
+  bool held = rc == ML_AGAIN && !it->piece->r->draining
+              && ml_run_quarantined(it->piece->r, it->bundle) != 0;
 
   (void)status;
   (void)out;
   (void)replayed;
-  if (rc == ML_OK || may_do_later(rc)) {
+  if (rc == ML_OK || (may_do_later(rc) && !held)) {
     it->piece->pause = it->piece->pause || rc != ML_OK;
     item_over(it->piece);
     return;
@@ -159,6 +163,7 @@ static void begin(item *it, const ml_workflow *wf) {
   if (rc == ML_OK && p->job.kind == ML_JOB_CREATE) {
     in->ev.kind = ML_EV_STARTED;
     in->workflow = arena_str(&in->arena, wf->name, &starved);
+    it->bundle = wf->bundle;
   } else if (rc == ML_OK) {
     in->ev.kind = ML_EV_EDITED;
     in->n = it->n;
@@ -233,8 +238,10 @@ static ml_rc find_process(piece *p, ml_read *rd, item *it) {
   n = ml_process_id_n(it->id);
   rc = n > 0 ? ml_read_process(rd, &p->arena, n, &row) : ML_NOT_FOUND;
   if (rc == ML_OK && row.workflow == p->job.workflow &&
-      memcmp(row.id, it->id, sizeof it->id) == 0)
+      memcmp(row.id, it->id, sizeof it->id) == 0) {
     it->n = n;
+    it->bundle = row.bundle;
+  }
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }
 

@@ -231,10 +231,12 @@ void load_fault(void *arg, const char *at, const char *text) {
 static void evaluated_free(evaluated *v) {
   if (v == NULL)
     return;
-  for (size_t i = 0; i < v->count && v->flows != NULL; i++)
+  for (size_t i = 0; i < v->count && v->flows != NULL && !v->held; i++)
     ml_flow_free(v->flows[i]);
-  ml_mem_free(v->flows);
-  ml_ruleset_free(v->rules);
+  if (!v->held) {
+    ml_mem_free(v->flows);
+    ml_ruleset_free(v->rules);
+  }
   ml_buf_free(&v->tree);
   ml_mem_free(v);
 }
@@ -528,18 +530,23 @@ static void not_defined(loadrun *l, const evaluated *v, ml_rc rc,
   load_fault(l, at, text);
 }
 
+static void add_good(loadrun *l, evaluated *v) {
+  evaluated **end = &l->good;
+
+  while (*end != NULL)
+    end = &(*end)->next;
+  *end = v;
+}
+
 /* The tree of a folder, checked; ML_OK: it may come into force. */
 static ml_rc take_folder(loadrun *l, evaluated *v, const ml_json *tree) {
   ml_rc rc = ml_flow_parse(v->f->name.p, tree, load_fault, l, &v->flows,
                            &v->count);
   ml_rc rules = folder_rules(v->f->name, tree, load_fault, l, &v->rules);
-  evaluated **end = &l->good;
 
   if (rc != ML_OK || rules != ML_OK || v->tree.bad)
     return rc != ML_OK ? rc : rules != ML_OK ? rules : ML_NOMEM;
-  while (*end != NULL)
-    end = &(*end)->next;
-  *end = v;
+  add_good(l, v);
   return ML_OK;
 }
 
@@ -585,6 +592,7 @@ void load_ask(loadrun *l, folder *f, uint32_t place) {
   evaluated *v = ml_mem_zero(sizeof *v);
   ml_ask q = {.kind = ML_ASK_DEFINE, .sources = f->sources,
               .source_count = f->source_count, .count_units = true};
+  bundle *b;
   ml_rc rc;
 
   if (v == NULL) {
@@ -594,6 +602,15 @@ void load_ask(loadrun *l, folder *f, uint32_t place) {
   v->l = l;
   v->f = f;
   v->place = place;
+  b = place == 0 ? bundle_hash(l->r, f->hash) : NULL;
+  if (b != NULL && b->quarantined_ms != 0) {
+    v->held = true;                         /* not evaluated: as it is stored */
+    v->flows = b->flows;
+    v->count = b->flow_count;
+    v->rules = b->rules;
+    add_good(l, v);
+    return;
+  }
   q.owner = owner_of(l->r, f->name);
   rc = l->r->conf.script->ask(l->r->conf.script, &q, defined, v);
   if (rc == ML_OK) {

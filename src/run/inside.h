@@ -356,8 +356,14 @@ uint64_t owner_operator(const ml_run *r);
 
 /* quarantine.c */
 void quarantine_note(ml_run *r, const bundle *b, int64_t n);
+/* ML_OK: its scripts may be asked.  ML_AGAIN: it is in quarantine, *e says what
+** lifts it.  Whoever asks a script of a bundle looks here first. */
+ml_rc quarantine_check(const bundle *b, ml_err *e);
 /* May a process in flight leave the table: nothing of it is on its way? */
 bool quarantine_lets_go(const proc *pr);
+/* One that is held was read, with this `due`: when its lease is over it gets
+** another, or the scan would find it again at once. */
+void quarantine_renew(ml_run *r, proc *pr, int64_t due);
 void quarantine_take(ml_run *r, const ml_row_quarantine *list, size_t n);
 
 /* script.c: slices; call.c: HTTP and what else leaves */

@@ -172,6 +172,7 @@ static void load_done(void *arg) {
       ml_event ev = {.kind = ML_EV_RECOVERED};
 
       proc_event(r, pr, &ev);
+      quarantine_renew(r, pr, l->row.due);
     }
     proc_take_waiting(r, pr);
     proc_rest(r, pr);

@@ -39,6 +39,8 @@ typedef struct evaluated {
   size_t count;
   ml_ruleset *rules;
   uint32_t place;                /* of a file of rules, from 1; 0: a folder */
+  bool held;                     /* flows and rules are those of its bundle,
+                                    which is in quarantine */
 } evaluated;
 
 /* bundle.c */

@@ -381,9 +381,6 @@ static void dispatch(ml_run *r, proc *pr, const ml_made *m) {
   for (size_t i = 0; i < m->effect_count && !pr->gone && !pr->p->deleted; i++) {
     const ml_effect *ef = &m->effects[i];
 
-    if (pr->b->quarantined_ms != 0 &&
-        (ef->kind == ML_DO_RUN || ef->kind == ML_DO_JUDGE))
-      continue;                             /* when it is lifted, from its row */
     if (ef->kind == ML_DO_RUN) {
       const ml_act *a = ml_process_act(pr->p, ef->no);
 

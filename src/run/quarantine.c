@@ -4,9 +4,21 @@
 ** Three deaths on one slice are an incident of that process (SEMANTICS.md 27).
 ** More than QUARANTINE_PROCESSES different processes of one bundle with such an
 ** incident within QUARANTINE_MS, and none of its scripts runs any more, so that
-** the workers are there for the others: its processes stay where they are, its
-** triggers rest.  The mark is a row, so a restart changes nothing; an operator
-** takes it away, and everything that was held goes on from its rows.
+** the workers are there for the others.  The mark is a row, so a restart changes
+** nothing; an operator takes it away, and everything that was held goes on from
+** its rows.  Meanwhile:
+**
+**   an activity, a condition   is not begun; its process stays where it is
+**   a trigger                  rests; a webhook is answered 503
+**   derived fields, the rules of a process's life
+**                              what they would judge is refused (503) and
+**                              changes nothing; an answer of a script that
+**                              was on its way counts as lost, and is given
+**                              again from the journal
+**   a rule for transactions    the transaction is refused (503): without its
+**                              answer nobody knows where it belongs
+**   its folder, at a load      is not evaluated: it is what it was when it was
+**                              stored; another version of it is another bundle
 */
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +104,20 @@ void quarantine_note(ml_run *r, const bundle *of, int64_t n) {
   mark(r, b, now, NULL, NULL);
 }
 
+ml_rc quarantine_check(const bundle *b, ml_err *e) {
+  ml_str name = b->flow_count > 0 ? b->flows[0]->name : b->folder;
+
+  if (b->quarantined_ms == 0)
+    return ML_OK;
+  if (name.n > 60)
+    name.n = 60;
+  return ml_err_set(e, ML_AGAIN, "", "the scripts of '%.*s' are in quarantine, "
+                    "for they ended the workers of more than %d processes; "
+                    "`moonlane lift %.*s`, or a mended version, lets them run "
+                    "again", (int)name.n, name.p, QUARANTINE_PROCESSES,
+                    (int)name.n, name.p);
+}
+
 bool quarantine_lets_go(const proc *pr) {
   if (pr->b == NULL || pr->b->quarantined_ms == 0)
     return false;
@@ -99,6 +125,14 @@ bool quarantine_lets_go(const proc *pr) {
     if (pr->p->acts[i].wait == ML_WAIT_CALL)
       return false;                            /* its answer will be recorded */
   return true;
+}
+
+void quarantine_renew(ml_run *r, proc *pr, int64_t due) {
+  if (pr->gone || pr->b->quarantined_ms == 0 || due > 0 ||
+      -due > now_wall(r) || load_of(pr) == NULL)
+    return;
+  pr->renew = true;
+  mark_dirty(r, pr);
 }
 
 /* ---- after a start ---- */

@@ -179,9 +179,8 @@ static void fire(trigger *t, int64_t next_ms) {
   ml_input *in = NULL;
   ml_err e = {0};
 
-  if (t->b->quarantined_ms != 0)
-    ml_err_set(&e, ML_AGAIN, "", "its bundle is in quarantine");
-  else if ((in = make_input(t, next_ms)) == NULL)
+  if (quarantine_check(t->b, &e) == ML_OK
+      && (in = make_input(t, next_ms)) == NULL)
     ml_err_set(&e, ML_NOMEM, "", "memory is short");
   if (in == NULL) {
     failed(t, e.rc, &e);

@@ -312,13 +312,16 @@ static bool put_links(proc *pr, const ml_act *a, slice *s, ml_ask *q,
 
 void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   const ml_act *a = ml_process_act(pr->p, ef->no);
-  slice *s = ml_mem_zero(sizeof *s);
+  slice *s;
   ml_ask q = {.kind = ML_ASK_ATTEMPT};
   ml_buf data = {0}, process = {0};
   ml_arena arena = {0};
   char key[ML_ID_MAX];
   ml_rc rc = ML_NOMEM;
 
+  if (pr->b->quarantined_ms != 0)
+    return;                                 /* when it is lifted, from its row */
+  s = ml_mem_zero(sizeof *s);
   if (proc_is_long(r, pr))
     rc = ML_REFUSED;
   if (s == NULL || rc == ML_REFUSED)
@@ -426,13 +429,16 @@ static void judged(void *arg, ml_rc rc, const ml_answer *a) {
 }
 
 void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
-  slice *s = ml_mem_zero(sizeof *s);
+  slice *s;
   ml_ask q = {.kind = ML_ASK_JUDGE};
   ml_buf data = {0}, process = {0};
   ml_arena arena = {0};
   char key[ML_ID_MAX];
   ml_rc rc = ML_NOMEM;
 
+  if (pr->b->quarantined_ms != 0)
+    return;
+  s = ml_mem_zero(sizeof *s);
   if (s == NULL) {
     proc_drop(r, pr, ML_NOMEM);             /* its lease ends: asked again */
     return;

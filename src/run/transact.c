@@ -452,9 +452,14 @@ static void ask(asking *x) {
   const ml_ruleset *s = b->rules;
   ml_ask q = {.kind = ML_ASK_RULE, .key = ML_STR("rule")};
   ml_buf payload = {0};
+  ml_err e = {0};
   ml_jw w;
-  ml_rc rc;
+  ml_rc rc = quarantine_check(b, &e);
 
+  if (rc != ML_OK) {
+    end(x, rc, &e, false);
+    return;
+  }
   for (x->upto = x->rule + 1; x->upto < s->count; x->upto++)
     if (s->all[x->upto].rule != NULL &&
         ml_str_eq(s->all[x->upto].type, x->row.type))

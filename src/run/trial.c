@@ -342,14 +342,19 @@ ml_rc trial_begin(ml_run *r, proc *pr, ml_event *ev, ml_input *in) {
   trial *t = ml_mem_zero(sizeof *t);
   ml_err e = {0};
   ml_now now;
-  ml_rc rc = ML_NOMEM;
+  ml_rc rc = quarantine_check(pr->b, &e);
 
-  if (t == NULL) {
-    ml_err_set(&e, rc, "", "memory is short; nothing was changed");
+  if (rc == ML_OK && t == NULL)
+    rc = ml_err_set(&e, ML_NOMEM, "", "memory is short; nothing was changed");
+  if (rc != ML_OK) {
     if (in != NULL)
       proc_refuse(r, pr, in, rc, &e);
+    else
+      flush_soon(r);                        /* its batch waited for the answer */
+    ml_mem_free(t);
     return rc;
   }
+  rc = ML_NOMEM;
   t->r = r;
   t->pr = pr;
   t->n = pr->n;

@@ -585,9 +585,14 @@ static void sliced(void *arg, ml_rc rc, const ml_answer *a) {
 
 static void next_slice(trun *x) {
   ml_ask q = {.kind = ML_ASK_TRIGGER};
+  ml_err e = {0};
   char path[16];
-  ml_rc rc;
+  ml_rc rc = quarantine_check(x->t->b, &e);
 
+  if (rc != ML_OK) {
+    fail(x, rc, "", ml_str_of(e.text));
+    return;
+  }
   memcpy(q.bundle, x->t->b->hash, sizeof q.bundle);
   q.owner = owner_of(x->r, x->t->b->folder);
   q.flow = x->t->f->index;
@@ -651,8 +656,6 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
   x->settings = process_settings(r, &x->arena, t->f, &e);
   if (starved)
     fail(x, ML_NOMEM, "", ML_STR("memory is short"));
-  else if (t->b->quarantined_ms != 0)
-    fail(x, ML_AGAIN, "", ML_STR("its bundle is in quarantine"));
   else if (e.rc != ML_OK)
     fail(x, e.rc, "", ml_str_of(e.text));
   else
