@@ -8,6 +8,7 @@
 
 #include "run/inside.h"
 #include "run/transact.h"
+#include "store/bulk.h"
 
 static const char bad[] =
   "local ml = require 'moonlane'\n"
@@ -392,6 +393,78 @@ static void what_was_under_way_goes_no_further(void **state) {
   assert_int_equal(deadly.of_any_kind, 0);
 }
 
+/* ---- a job of many ---- */
+
+static ml_rc read_entry(void *arg, ml_input *in, const ml_flow *f, int kind,
+                        const ml_json *body, ml_err *e) {
+  (void)arg;
+  (void)f;
+  (void)kind;
+  (void)e;
+  in->ev.data = body;
+  return ML_OK;
+}
+
+static void read_jobs(void) { ml_run_bulk_reader(kit.run, read_entry, NULL); }
+
+typedef struct job { kit_came came; ml_row_job row; ml_str body; } job;
+
+static void fill_job(void *arg, ml_batch *b) {
+  const job *j = arg;
+  ml_row_entry row = {.job = j->row.no, .no = 1, .body = j->body};
+
+  ml_batch_job(b, &j->row);
+  ml_batch_entry(b, &row);
+}
+
+static void put_job(int64_t no, const char *workflow, const char *body) {
+  const ml_workflow *wf = ml_run_workflow(kit.run, ml_str_of(workflow));
+  job j = {.row = {.no = no, .kind = ML_JOB_CREATE, .total = 1,
+                   .at_ms = KIT_BEGIN, .who = ML_STR("ops")},
+           .body = ml_str_of(body)};
+
+  assert_non_null(wf);
+  j.row.workflow = wf->no;
+  ml_run_write_rows(kit.run, fill_job, kit_done, &j);
+  kit_settle();
+  assert_int_equal(j.came.rc, ML_OK);
+}
+
+typedef struct jobs { ml_row_entry *first, *second; ml_rc rc; } jobs;
+
+static void jobs_work(void *arg, ml_read *rd) {
+  jobs *j = arg;
+  size_t n;
+
+  j->rc = ml_read_entries(rd, &kit.arena, 1, -1, 0, 1, &j->first, &n);
+  if (j->rc == ML_OK)
+    j->rc = ml_read_entries(rd, &kit.arena, 2, -1, 0, 1, &j->second, &n);
+}
+
+/* Its entries end with the reason, so that the jobs behind it are done. */
+static void a_job_of_it_holds_up_no_other(void **state) {
+  jobs j = {.rc = ML_IO};
+
+  (void)state;
+  kit.on_new = read_jobs;
+  ten_dead();
+  start_bad();
+  assert_true(held());
+  deadly.of_any_kind = 0;
+  put_job(1, "bad", "{\"word\":\"x\"}");
+  put_job(2, "good", "{}");
+  ml_run_bulk_look(kit.run);
+  kit_pass(60000);
+  assert_int_equal(ml_store_read(kit.store, jobs_work, kit_look_done, &j),
+                   ML_OK);
+  ml_store_reap(kit.store);
+  assert_int_equal(j.rc, ML_OK);
+  assert_int_equal(j.first->status, ML_ENTRY_ERROR);
+  assert_non_null(memmem(j.first->why.p, j.first->why.n, "in quarantine", 13));
+  assert_int_equal(j.second->status, ML_ENTRY_SUCCESS);
+  assert_int_equal(deadly.of_any_kind, 0);
+}
+
 /* The folder says something else: that is another bundle, and is evaluated. */
 static void a_mended_folder_is_loaded(void **state) {
   char text[sizeof many + 20];
@@ -423,6 +496,7 @@ int main(void) {
     T(none_of_its_scripts_is_asked),
     T(an_answer_on_its_way_comes_again),
     T(what_was_under_way_goes_no_further),
+    T(a_job_of_it_holds_up_no_other),
     T(a_mended_folder_is_loaded),
   };
 
