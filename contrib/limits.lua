@@ -55,6 +55,8 @@ local rows = {
     { N, "src/api/api_auth.c", "FAILURES_MAX = (%d+)" }, { MS, "src/api/api_auth.c", "DELAY_MS = (%d+)" } },
   { "outgoing calls: all; to one host; answer after decoding",
     { N, "src/net/client.c", "OPEN_MAX (%d+)" }, { N, "src/net/client.c", "PER_HOST (%d+)" }, { B, "src/net/client_call.c", "BODY_MAX %(([%du <]+)%)" } },
+  { "outgoing calls of one workflow (`workflow_calls`; its own `calls` may be less): default; most",
+    { N, "src/run/run.h", "ML_CALLS_AT_ONCE = (%d+)" }, { N, "src/cmd/serve.c", "CALLS_MAX = (%d+)" } },
   { "outgoing calls that wait for one host", { N, "src/net/client.c", "HOST_WAITING (%d+)" } },
   { "a host rests after failures in a row; first rest; longest",
     { N, "src/net/client_health.h", "ML_HOST_REST_AFTER = (%d+)" }, { MS, "src/net/client_health.h", "ML_HOST_REST_MS = (%d+)" }, { MS, "src/net/client_health.h", "ML_HOST_REST_MS_MAX = (%d+)" } },

@@ -910,20 +910,111 @@ static void test_waiting_too_long(void **state) {
   fix_close(&f);
 }
 
-static uint64_t stat(const fix *f, char which) {
-  ml_http_stats s;
-
-  f->http->stats(f->http, &s);
-  return which == 'r' ? s.resting : which == 'w' ? s.waiting
-         : which == 'n' ? s.rests : which == 'b' ? s.bad : s.good;
-}
-
 static int sum_of(const got *g, int n) {
   int sum = 0;
 
   for (int i = 0; i < n; i++)
     sum += g[i].times;
   return sum;
+}
+
+/* A line has two places, whatever the host: its third call waits for one of the
+** two, past its own time, and a call of another line goes first. */
+static void test_a_line_waits_for_its_turn(void **state) {
+  static const char says[] = OK200 "Content-Length: 0\r\n\r\n";
+  fix f;
+  peer p, other;
+  plan n;
+  got g[4] = {{0}}, o = {0};
+  ml_http_call *call;
+
+  (void)state;
+  fix_open(&f, true, 8, 4);
+  peer_open(&p, f.loop, HANG, says, sizeof says - 1);
+  peer_open(&other, f.loop, KEEP, says, sizeof says - 1);
+  for (int i = 0; i < 4; i++) {
+    call = plan_for(&n, i == 2 ? &other : &p, "GET", "/");
+    call->line = 7;
+    call->line_most = 2;
+    call->timeout_ms = i < 2 ? 1000 : 300;
+    send_call(&f, call, &g[i], NULL);
+  }
+  call = plan_for(&n, &p, "GET", "/");        /* behind them, of another */
+  call->line = 8;
+  call->line_most = 2;
+  send_call(&f, call, &o, NULL);
+  turn_until(&f, &p.requests, 3);
+  settle(&f);
+  assert_int_equal(p.requests, 3);
+  assert_int_equal(other.accepted, 0);
+  for (int i = 0; i < 3; i++) {               /* 900 ms: three times its time */
+    ml_clock_fake_pass(&f.clock, 300);
+    settle(&f);
+  }
+  assert_int_equal(sum_of(g, 4), 0);
+  ml_clock_fake_pass(&f.clock, 100);          /* the first two are given up */
+  turn_until(&f, &g[2].times, 1);
+  assert_int_equal(g[0].end, ML_HTTP_LOST);
+  assert_int_equal(g[1].end, ML_HTTP_LOST);
+  assert_int_equal(g[2].status, 200);
+  turn_until(&f, &p.requests, 4);
+  p.how = KEEP;
+  for (int i = 0; i < p.accepted; i++)
+    if (p.visits[i].fd >= 0)
+      visit_answer(&p.visits[i]);
+  turn_until(&f, &g[3].times, 1);
+  turn_until(&f, &o.times, 1);
+  assert_int_equal(g[3].status, 200);
+  assert_int_equal(o.status, 200);
+  peer_close(&p);
+  peer_close(&other);
+  fix_close(&f);
+}
+
+/* Neither a cancelled call nor one that was refused keeps its place. */
+static void test_a_line_forgets_what_ended(void **state) {
+  static const char says[] = OK200 "Content-Length: 0\r\n\r\n";
+  fix f;
+  peer p;
+  plan n;
+  got g[3] = {{0}}, refused = {0};
+  ml_http_call *call;
+  uint64_t id[3];
+
+  (void)state;
+  fix_open(&f, true, 8, 4);
+  peer_open(&p, f.loop, HANG, says, sizeof says - 1);
+  call = plan_for(&n, &p, "GET", "/");
+  call->allow_count = 0;
+  call->line = call->line_most = 1;
+  send_call(&f, call, &refused, NULL);
+  turn_until(&f, &refused.times, 1);
+  assert_int_equal(refused.end, ML_HTTP_REFUSED);
+  for (int i = 0; i < 3; i++) {
+    call = plan_for(&n, &p, "GET", "/");
+    call->line = call->line_most = 1;
+    send_call(&f, call, &g[i], &id[i]);
+  }
+  turn_until(&f, &p.requests, 1);
+  f.http->cancel(f.http, id[1]);              /* it waited */
+  f.http->cancel(f.http, id[0]);              /* it ran */
+  turn_until(&f, &p.requests, 2);
+  visit_answer(&p.visits[p.accepted - 1]);    /* says nothing still */
+  p.how = KEEP;
+  visit_answer(&p.visits[p.accepted - 1]);
+  turn_until(&f, &g[2].times, 1);
+  assert_int_equal(g[2].status, 200);
+  assert_int_equal(g[0].times + g[1].times, 0);
+  peer_close(&p);
+  fix_close(&f);
+}
+
+static uint64_t stat(const fix *f, char which) {
+  ml_http_stats s;
+
+  f->http->stats(f->http, &s);
+  return which == 'r' ? s.resting : which == 'w' ? s.waiting
+         : which == 'n' ? s.rests : which == 'b' ? s.bad : s.good;
 }
 
 static void turn_until_sum(fix *f, const got *g, int n, int want) {
@@ -1450,6 +1541,8 @@ int main(void) {
     cmocka_unit_test(test_queue_per_host),
     cmocka_unit_test(test_queue_in_all),
     cmocka_unit_test(test_waiting_too_long),
+    cmocka_unit_test(test_a_line_waits_for_its_turn),
+    cmocka_unit_test(test_a_line_forgets_what_ended),
     cmocka_unit_test(test_a_failing_host_rests),
     cmocka_unit_test(test_waiting_for_a_host_that_rests),
     cmocka_unit_test(test_cancel),

@@ -328,7 +328,7 @@ static const char *const whole =
   "{'id':'g','type':'multi','search':true,'of':[{'id':'a','label':{'en':'A'}},"
   "{'id':'b'}],'initial':['b']},{'id':'d','type':'datetime'}],"
   "'states':{'list':[{'id':'n','label':'N'},{'id':'o'}],'start':'n',"
-  "'moves':[['n','o']]},'hosts':['h.example'],"
+  "'moves':[['n','o']]},'hosts':['h.example'],'calls':3,"
   "'start':[{'kind':'form','name':'form','form':['f!','g']},"
   "{'kind':'poll','name':'p','every':{'setting':'s'},'run':true,'into':'f'},"
   "{'kind':'schedule','name':'t','every':'1h','missed':'skip'},"

@@ -23,6 +23,7 @@ const ml_opt ml_opts_dev[] = {
   {"mail-from", "ADDRESS", "who mails come from: A name <name@host>", 0},
   {"mail-tls", "HOW", "require, try or none (require)", 0},
   {"workers", "N", "script workers (as many as cores, 2 to 8)", 0},
+  {"workflow-calls", "N", "outgoing calls of one workflow at once (8)", 0},
   {"drain", "DURATION", "how long an end in order may take (30s)", 0},
   {"insecure-scripts", NULL, "go on where the kernel has no jail", 0},
   {NULL, NULL, NULL, 0}};

@@ -14,6 +14,7 @@ const ml_opt ml_opts_serve[] = {
   {"mail-from", "ADDRESS", "who mails come from: A name <name@host>", 0},
   {"mail-tls", "HOW", "require, try or none (require)", 0},
   {"workers", "N", "script workers (as many as cores, 2 to 8)", 0},
+  {"workflow-calls", "N", "outgoing calls of one workflow at once (8)", 0},
   {"isolation", "WHAT", "author: a worker serves one owner's scripts; or none", 0},
   {"owner", "FOLDER=OWNER", "whose a folder is; the first one turns isolation on",
    0},

@@ -21,7 +21,8 @@ static const struct key {
 } keys[] = {
   {"folder", TEXT},   {"db", TEXT},        {"listen", TEXT},
   {"socket", TEXT},   {"allow", LIST},     {"host", LIST},
-  {"workers", INTEGER}, {"insecure_scripts", TRUTH},
+  {"workers", INTEGER}, {"workflow_calls", INTEGER},
+  {"insecure_scripts", TRUTH},
   {"step_commits", TRUTH}, {"key_file", TEXT},
   {"token_file", TEXT}, {"token", TEXT},   {"url", TEXT},
   {"output", TEXT},   {"as", TEXT},        {"drain", TEXT},

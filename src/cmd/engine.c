@@ -47,7 +47,7 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .allow_count = conf->allow_count, .step_commits = conf->step_commits,
     .rules = conf->rules, .rule_count = conf->rule_count,
     .isolation = conf->isolation, .owners = conf->owners,
-    .owner_count = conf->owner_count,
+    .owner_count = conf->owner_count, .calls_max = conf->calls_max,
     .patrol_ms = PATROL_MS, .stopped = stopped, .mail = g->mail,
     .mail_server = conf->mail_server, .mail_from = conf->mail_from};
   ml_rand *rand = ml_rand_system();

@@ -24,6 +24,7 @@ typedef struct ml_engine_conf {
   const ml_mail_server *mail_server;   /* url none, or NULL: no mail is sent */
   ml_str mail_from;              /* both outlive the engine */
   uint32_t workers;
+  uint32_t calls_max;            /* outgoing calls of one workflow; 0: run.h's */
   ml_isolation isolation;
   const ml_str *owners;          /* "folder=owner" */
   size_t owner_count;

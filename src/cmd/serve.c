@@ -22,7 +22,7 @@
 #include "cmd/watch.h"
 #include "net/address.h"
 
-enum { LIST_MAX = 64, WORKERS_MAX = 64, DRAIN_MS = 30000, LAST_ANSWERS_MS = 1000,
+enum { LIST_MAX = 64, WORKERS_MAX = 64, CALLS_MAX = 128, DRAIN_MS = 30000, LAST_ANSWERS_MS = 1000,
        LAST_TURNS = 20 };
 
 typedef struct serving {
@@ -74,7 +74,7 @@ static ml_rc read_owners(serving *s, const ml_args *a, ml_isolation *apart,
 
 static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
                        ml_err *e) {
-  int64_t workers = 0;
+  int64_t workers = 0, calls = 0;
   ml_isolation apart = ML_ISOLATE_DEFAULT;
   ml_rc rc = read_list(a, "allow", s->allow, &s->allow_count, e);
 
@@ -90,6 +90,8 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
   if (rc == ML_OK)
     rc = ml_args_int(a, "workers", 1, WORKERS_MAX, 0, &workers, e);
   if (rc == ML_OK)
+    rc = ml_args_int(a, "workflow-calls", 1, CALLS_MAX, 0, &calls, e);
+  if (rc == ML_OK)
     rc = ml_args_duration(a, "drain", DRAIN_MS, &s->drain_ms, e);
   if (rc == ML_OK)
     rc = ml_mail_conf_read(&s->mail, a, s->allow, s->allow_count, e);
@@ -99,6 +101,7 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
     .db = s->conf->db, .key_file = s->conf->key_file, .allow = s->allow,
     .allow_count = s->allow_count, .rules = s->rules,
     .rule_count = s->rule_count, .workers = (uint32_t)workers,
+    .calls_max = (uint32_t)calls,
     .mail_server = &s->mail.server, .mail_from = s->mail.from,
     .isolation = apart, .owners = s->owners, .owner_count = s->owner_count,
     .insecure = ml_args_flag(a, "insecure-scripts"),

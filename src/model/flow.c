@@ -511,13 +511,14 @@ static void parse_hosts(ml_fpass *p, const ml_json *o, ml_str at) {
 
 static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   static const char *const known[] = {"name", "at", "title", "lanes",
-                                      "settings", "fields", "states", "hosts",
+                                      "settings", "fields", "states", "hosts", "calls",
                                       "start", "phases", "entity", "roles",
                                       "primary_key", "primary_identifier",
                                       "rules", "notify", NULL};
   ml_fwho w = ml_fp_who(o, ML_STR("workflow.lua"), "workflow",
                         ml_json_str(o, "name"));
   ml_str at = w.at;
+  int64_t calls;
 
   ml_fp_members(p, &w, o, known);
   p->f->index = index;
@@ -529,6 +530,8 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   parse_states(p, o, at);
   parse_object(p, o, at);
   parse_hosts(p, o, at);
+  if (ml_fp_int(p, &w, o, "calls", 1, ML_FLOW_CALLS_MAX, &calls))
+    p->f->calls = (uint32_t)calls;
   ml_fp_notify(p, o, at);
   ml_fp_triggers(p, o, at);
   ml_fp_phases(p, o, at);

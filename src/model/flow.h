@@ -21,6 +21,7 @@
 **       "entity", "primary_key": field, "primary_identifier": field,
 **       "roles":    ["sales", ...],
 **       "hosts":    ["api.example.com", ...],
+**       "calls":    2,                             outgoing calls at once
 **       "notify":   {"template":"a text setting","to":["field.member", ...]},
 **       "start":    [ {"kind","name","at", ...} ],
 **       "rules":    [ {"on":"before_update","name","active","when":true,
@@ -286,6 +287,7 @@ typedef struct ml_flow {
   int32_t completed_state;       /* one that is completed gets it; -1: none */
   uint16_t (*moves)[2];      uint16_t move_count;   /* none: anything goes */
   ml_str *hosts;             uint16_t host_count;
+  uint32_t calls;                /* outgoing calls at once; 0: as the engine says */
   ml_str entity;                 /* what its records are; or none */
   int32_t primary_key;           /* field, unique in a team; -1: none */
   int32_t primary_identifier;    /* field that names it to people; -1: none */

@@ -5,7 +5,8 @@
 **
 **   client_send()   judges text (client_check.c), copies, queues
 **   pump()          starts what may start: max_open in all, per_host at one
-**                   host, in the order in which the calls came
+**                   host, so many of one line (client_queue.h), in the order in
+**                   which the calls came
 **   client_call.c   tells libcurl what to do, judges where the connection goes,
 **                   gathers the answer (client_answer.c)
 **   end()           says how it went, once
@@ -24,6 +25,7 @@
 #include "net/client_call.h"
 #include "net/client_check.h"
 #include "net/client_health.h"
+#include "net/client_queue.h"
 #include "net/http_char.h"
 
 #define OPEN_MAX 128u
@@ -43,7 +45,7 @@ typedef struct ml_client_host {
   uint32_t running, waiting;
   bool idle;                     /* without calls, remembered */
   ml_health health;
-  call *first, *last;            /* that wait */
+  ml_client_queue *queues;       /* calls that wait */
   char key[];
 } host;
 
@@ -70,6 +72,7 @@ struct ml_client {
   uint32_t running;
   uint64_t seq;
   host *hosts[HOST_BUCKETS];
+  ml_client_line *lines;
   size_t waiting;
   call *refused, *refused_last;
   sock *socks;
@@ -176,7 +179,7 @@ static host *host_stalest(const client *c) {
 
   for (uint32_t b = 0; b < HOST_BUCKETS; b++)
     for (host *o = c->hosts[b]; o != NULL; o = o->next)
-      if (o->running == 0 && o->first == NULL
+      if (o->running == 0 && o->waiting == 0
           && (found == NULL || o->health.until_ms < found->health.until_ms))
         found = o;
   return found;
@@ -185,7 +188,7 @@ static host *host_stalest(const client *c) {
 /* It may be without calls now: forget it, unless it fared badly.  Of those so
 ** many are remembered. */
 static void host_put(client *c, host *o) {
-  if (o->running > 0 || o->first != NULL || o->idle)
+  if (o->running > 0 || o->waiting > 0 || o->idle)
     return;
   if (!ml_health_known(&o->health)) {
     host_free(c, o);
@@ -201,30 +204,9 @@ static void host_put(client *c, host *o) {
   }
 }
 
-static void list_add(call **first, call **last, call *k) {
-  k->next = NULL;
-  k->prev = *last;
-  if (*last != NULL)
-    (*last)->next = k;
-  else
-    *first = k;
-  *last = k;
-}
-
-static void list_remove(call **first, call **last, call *k) {
-  if (k->prev != NULL)
-    k->prev->next = k->next;
-  else
-    *first = k->next;
-  if (k->next != NULL)
-    k->next->prev = k->prev;
-  else
-    *last = k->prev;
-}
-
-/* The call that came first among those whose host has room. */
+/* The call that came first among those whose host and line have room. */
 static call *next_call(const client *c) {
-  call *best = NULL;
+  call *best = NULL, *k;
   const host *o;
   int64_t now = mono(c);
   uint32_t b;
@@ -233,10 +215,12 @@ static call *next_call(const client *c) {
     return NULL;
   for (b = 0; b < HOST_BUCKETS; b++) {
     for (o = c->hosts[b]; o != NULL; o = o->next) {
-      if (o->first != NULL &&
-          ml_health_room(&o->health, o->running, c->per_host, now) &&
-          (best == NULL || o->first->seq < best->seq))
-        best = o->first;
+      if (o->waiting == 0 ||
+          !ml_health_room(&o->health, o->running, c->per_host, now))
+        continue;
+      k = ml_client_queue_first(o->queues);
+      if (k != NULL && (best == NULL || k->seq < best->seq))
+        best = k;
     }
   }
   return best;
@@ -263,10 +247,10 @@ static void detach(call *k) {
   slot_release(c, k->id);
   switch (k->phase) {
   case ML_CLIENT_REFUSED:
-    list_remove(&c->refused, &c->refused_last, k);
+    ml_client_list_remove(&c->refused, &c->refused_last, k);
     break;
   case ML_CLIENT_WAITING:
-    list_remove(&k->host->first, &k->host->last, k);
+    ml_client_queue_take(&k->host->queues, k);
     k->host->waiting--;
     c->waiting--;
     break;
@@ -274,8 +258,11 @@ static void detach(call *k) {
     curl_multi_remove_handle(c->multi, k->easy);
     c->running--;
     k->host->running--;
+    if (k->line != NULL)
+      k->line->running--;
     break;
   }
+  ml_client_line_leave(&c->lines, k);
   easy_put(c, k->easy);
   k->easy = NULL;
   if (k->host != NULL)
@@ -392,7 +379,11 @@ static void on_call_timer(void *arg) {
   int64_t now = mono(k->client);
   char why[120];
 
-  if (now >= k->due_ms && k->sent) {
+  if (now >= k->due_ms && k->phase == ML_CLIENT_WAITING &&
+      ml_client_line_full(k)) {
+    k->due_ms = now + k->ask.timeout_ms;    /* its turn will come */
+    call_arm(k, now);
+  } else if (now >= k->due_ms && k->sent) {
     snprintf(why, sizeof why, "no complete answer within %lld ms",
              (long long)k->ask.timeout_ms);
     end(k, ML_HTTP_LOST, why);
@@ -426,12 +417,14 @@ static void start(call *k) {
     end(k, ML_HTTP_NOT_SENT, "out of memory");
     return;
   }
-  list_remove(&k->host->first, &k->host->last, k);
+  ml_client_queue_take(&k->host->queues, k);
   k->host->waiting--;
   c->waiting--;
   k->phase = ML_CLIENT_RUNNING;
   c->running++;
   k->host->running++;
+  if (k->line != NULL)
+    k->line->running++;
   k->connect_due_ms = now + k->ask.connect_ms;
   call_arm(k, now);
 }
@@ -442,7 +435,7 @@ static void wait_for_rests(client *c) {
 
   for (uint32_t b = 0; b < HOST_BUCKETS && c->waiting > 0; b++)
     for (const host *o = c->hosts[b]; o != NULL; o = o->next)
-      if (o->first != NULL && o->health.resting && o->health.until_ms > now
+      if (o->waiting > 0 && o->health.resting && o->health.until_ms > now
           && (next == 0 || o->health.until_ms < next))
         next = o->health.until_ms;
   if (next > 0)
@@ -576,12 +569,17 @@ static ml_rc enqueue(client *c, call *k, ml_buf *url, ml_buf *key) {
     return ML_NOMEM;
   if (k->host->waiting >= HOST_WAITING)
     return ML_AGAIN;
+  if (!ml_client_queue_put(&k->host->queues, &c->lines, k)) {
+    host_put(c, k->host);
+    return ML_NOMEM;
+  }
   if (slot_take(c, k) != ML_OK) {
+    ml_client_queue_take(&k->host->queues, k);
+    ml_client_line_leave(&c->lines, k);
     host_put(c, k->host);
     return ML_NOMEM;
   }
   k->phase = ML_CLIENT_WAITING;
-  list_add(&k->host->first, &k->host->last, k);
   k->host->waiting++;
   c->waiting++;
   call_arm(k, mono(c));
@@ -592,7 +590,7 @@ static ml_rc enqueue_refused(client *c, call *k) {
   if (slot_take(c, k) != ML_OK)
     return ML_NOMEM;
   k->phase = ML_CLIENT_REFUSED;
-  list_add(&c->refused, &c->refused_last, k);
+  ml_client_list_add(&c->refused, &c->refused_last, k);
   return ML_OK;
 }
 

@@ -34,6 +34,9 @@ typedef struct ml_http_call {
                                     "10.0.0.0/8:443", "127.0.0.1:*",
                                     "[fd00::/8]:443" */
   size_t allow_count;
+  uint32_t line;                 /* whose call it is, 0: nobody's, and how many */
+  uint32_t line_most;            /* of those may be under way at once; more wait
+                                    in order, for as long as it takes */
 } ml_http_call;
 
 typedef enum ml_http_end {

@@ -25,6 +25,8 @@ typedef struct ml_client_call {
   ml_client_phase phase;
   struct ml_client_call *prev, *next;   /* that wait, or are refused */
   struct ml_client_host *host;   /* NULL: refused */
+  struct ml_client_line *line;   /* until its end; NULL: in none */
+  struct ml_client_queue *queue; /* while it waits */
   ml_http_fn *fn;
   void *arg;
   ml_arena texts;                /* copies of what the caller lent */

@@ -259,6 +259,14 @@ ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
   return build_headers(&t, w, key, out);
 }
 
+void call_line(const ml_run *r, const ml_flow *f, ml_http_call *call) {
+  const ml_workflow *w = ml_run_workflow(r, f->name);
+
+  call->line = w != NULL ? w->no : 0;
+  call->line_most = f->calls > 0 && f->calls < r->conf.calls_max
+                        ? f->calls : r->conf.calls_max;
+}
+
 /* ---- judging an answer ---- */
 
 static int64_t retry_after(ml_run *r, const ml_http_answer *answer) {
@@ -505,6 +513,7 @@ void call_send(ml_run *r, proc *pr, const ml_effect *ef) {
                 (ef->call_kind == ML_CALL_GET || ef->call_kind == ML_CALL_HEAD);
     if (rc == ML_OK) {
       name_target(c, &hc);
+      call_line(r, pr->f, &hc);
       rc = r->conf.http->send(r->conf.http, &hc, answered, c, NULL, &e);
     }
     if (rc == ML_OK) {

@@ -384,6 +384,8 @@ typedef struct taking {          /* what counts as an answer */
 ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
                  ml_str want, ml_str key, ml_http_call *out, taking *take,
                  ml_err *e);
+/* It stands in its workflow's line. */
+void call_line(const ml_run *r, const ml_flow *f, ml_http_call *call);
 /* An answer as the JSON that goes into a journal, secrets redacted.
 ** "not yet" (SEMANTICS.md 6): *not_yet, *why, *after_ms; result none. */
 ml_str call_answer(ml_run *r, ml_arena *a, const ml_flow *f,

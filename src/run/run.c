@@ -35,6 +35,8 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
     r->conf.history_max = ML_HISTORY_MAX;
   if (r->conf.queue_max == 0)
     r->conf.queue_max = 10000;
+  if (r->conf.calls_max == 0)
+    r->conf.calls_max = ML_CALLS_AT_ONCE;
   r->dirty_end = &r->dirty;
   r->writing_end = &r->writing;
   r->next_n = ml_store_last_n(conf->store) + 1;

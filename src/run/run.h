@@ -37,7 +37,7 @@ typedef struct ml_run ml_run;
 typedef enum ml_isolation {
   ML_ISOLATE_DEFAULT, ML_ISOLATE_AUTHOR, ML_ISOLATE_NONE
 } ml_isolation;
-enum { ML_HISTORY_MAX = 100000 };
+enum { ML_HISTORY_MAX = 100000, ML_CALLS_AT_ONCE = 8 };
 
 typedef struct ml_run_conf {
   ml_loop *loop;
@@ -62,6 +62,9 @@ typedef struct ml_run_conf {
                                     completed, skipped and cancelled */
   uint32_t queue_max;            /* accepted starts not yet at rest; 0: 10,000,
                                     more: ML_AGAIN */
+  uint32_t calls_max;            /* outgoing calls of one workflow at once; 0:
+                                    ML_CALLS_AT_ONCE; more wait in order.  A
+                                    workflow's own `calls` may be less */
   uint8_t secret_key[32];        /* AES-256 key of sealed settings */
   bool step_commits;             /* nothing runs ahead of the disk: a step is
                                     begun when the one before is on it */

@@ -531,6 +531,7 @@ static void wanted(trun *x, const ml_answer *a) {
   }
   rc = call_build(x->r, &x->arena, x->t->f, x->settings, a->want, ML_NOSTR, &hc,
                   &x->take, &x->e);
+  call_line(x->r, x->t->f, &hc);
   if (rc == ML_OK)
     rc = x->r->conf.http->send(x->r->conf.http, &hc, call_answered, x, NULL,
                                &x->e);
