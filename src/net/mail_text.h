@@ -1,8 +1,8 @@
 /*
 ** mail_text.h - a mail as bytes: RFC 5322, built strictly.
 **
-** Whatever comes in, what goes out is ASCII lines of at most 76 characters
-** with CRLF: names and subject as encoded words (RFC 2047) when they are not
+** Whatever comes in, what goes out is ASCII lines of at most 76 characters (an
+** address is not broken: its line is as long as it is) with CRLF: names and subject as encoded words (RFC 2047) when they are not
 ** plain, the body always as base64.  So no value can begin a header, end the
 ** message, or be cut at a wrong place on its way.
 */
