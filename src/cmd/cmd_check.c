@@ -1,11 +1,14 @@
 /*
 ** cmd_check.c - moonlane check: a folder judged whole, in memory.
 **
-** Lanes are filled outside the folder (SEMANTICS.md 14): with --db, the store
-** in which they are, a lane that has tasks and no active member is warned of.
+** Lanes are filled outside the folder (SEMANTICS.md 14): a lane that has tasks
+** and no active member in the store is warned of.  The store is the one that the
+** other commands would take; where there is none, nobody asked for one, and
+** nothing is said.
 */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cmd/engine.h"
@@ -13,7 +16,8 @@
 #include "cmd/verbs.h"
 
 const ml_opt ml_opts_check[] = {
-  {"db", "FILE", "the store with the members: warn of lanes without any", 0},
+  {"db", "FILE", "the store with the members of lanes (moonlane.db, if there "
+   "is one)", 0},
   {"insecure-scripts", NULL, "go on where the kernel has no jail", 0},
   {NULL, NULL, NULL, 0}};
 
@@ -23,6 +27,7 @@ typedef struct checking {
   ml_jw w;
   size_t faults;
   const char *db;                /* or NULL */
+  bool must;                     /* it was named: it is to be there */
   ml_engine_wait wait;
 } checking;
 
@@ -142,6 +147,12 @@ static ml_rc check_lanes(checking *c, ml_engine *g, const char *folder_,
   people p = {0};
   ml_rc rc = people_of(&p, c->db, e);
 
+  if (rc != ML_OK && !c->must) {             /* not of this folder */
+    say(c, c->db, e->text, true);
+    *e = (ml_err){0};
+    ml_arena_free(&p.arena);
+    return ML_OK;
+  }
   if (rc == ML_OK) {
     ml_run_hold_polls(g->run, true);         /* nothing is to be started */
     ml_run_hold_schedules(g->run, true);
@@ -199,9 +210,23 @@ static int report(checking *c, ml_rc rc, const ml_err *e) {
   return code;
 }
 
+/* The store that serve would open; none when it is not there and was not named
+** on the command line. */
+static void find_store(checking *c, const ml_args *a) {
+  c->db = ml_args_given(a, "db");
+  c->must = c->db != NULL;
+  if (c->must)
+    return;
+  c->db = ml_args_get(a, "db");
+  if (c->db == NULL)
+    c->db = "moonlane.db";
+  if (access(c->db, F_OK) != 0)
+    c->db = NULL;
+}
+
 int ml_cmd_check(const ml_args *a) {
   const char *folder = ml_args_word(a, 0), *form = ml_args_get(a, "output");
-  checking c = {.form = ML_FORM_TABLE, .db = ml_args_given(a, "db")};
+  checking c = {.form = ML_FORM_TABLE};
   ml_err e = {0};
   ml_rc rc;
   int code;
@@ -212,6 +237,7 @@ int ml_cmd_check(const ml_args *a) {
     folder = ml_args_get(a, "folder");
   if (folder == NULL)
     folder = "workflows";
+  find_store(&c, a);
   ml_jw_init(&c.w, &c.out);
   if (c.form != ML_FORM_TABLE)
     ml_jw_arr(&c.w);

@@ -31,8 +31,9 @@ static const ml_verb verbs[] = {
    ml_opts_dev, 0, 1, ml_cmd_dev, NULL},
   {"check", "[FOLDER]", "check a folder of workflows whole, without an engine",
    "Silent when all is well; else each mistake as FILE:LINE: sentence, and exit "
-   "code 1. Who is in a lane stands in the store: with --db an empty lane is "
-   "warned of, which is no mistake.",
+   "code 1. Who is in a lane stands in the store (--db, else the configured one, "
+   "else moonlane.db if it is there): an empty lane is warned of, which is no "
+   "mistake.",
    "moonlane check workflows\nmoonlane check workflows/order-delivery -o json",
    ml_opts_check, 0, 1, ml_cmd_check, NULL},
   {"test", "[FOLDER ...]", "run the workflows' own tests on a virtual clock",
