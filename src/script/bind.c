@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "script/box_private.h"
 #include "script/convert.h"
 #include "script/place.h"
 
@@ -196,7 +197,8 @@ static const luaL_Reg general[] = {
 };
 
 /* require, as library sources see it: it also knows moonlane.host.
-** Upvalues: the host table, the sandbox's require. */
+** Upvalues: the host table, the sandbox's require with the library's own
+** modules. */
 static int lib_require(lua_State *L) {
   if (lua_type(L, 1) == LUA_TSTRING &&
       strcmp(lua_tostring(L, 1), "moonlane.host") == 0) {
@@ -226,6 +228,7 @@ void ml_bind_open(ml_box *b, ml_slice **slice) {
     lua_pushvalue(L, -1);
   lua_pushvalue(L, -3);
   lua_getfield(L, -2, "require");
+  ml_lib_require_own(L);
   lua_pushcclosure(L, lib_require, 2);
   lua_setfield(L, -2, "require");
   lua_pop(L, 3);

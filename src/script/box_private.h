@@ -63,6 +63,8 @@ bool ml_box_is_library(const char *name);
 void ml_lib_base(lua_State *L);       /* tonumber ... _VERSION */
 void ml_lib_order(lua_State *L);      /* pairs, next */
 void ml_lib_require(lua_State *L);    /* require */
+/* The sandbox's require on top becomes the library's. */
+void ml_lib_require_own(lua_State *L);
 void ml_lib_string(lua_State *L);     /* string, and the strings' metatable */
 void ml_lib_match(lua_State *L);      /* into the string table itself */
 void ml_lib_table(lua_State *L);

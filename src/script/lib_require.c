@@ -4,7 +4,8 @@
 ** "activities.x" is the source "activities/x.lua".  A module runs once a
 ** state; what it returns is kept (true for nothing).  What library modules
 ** return is frozen.  A module that is running when it is required again is a
-** cycle.
+** cycle.  What the library is made of, behind what its pages name, is there for
+** the library alone.
 */
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,20 @@ static int not_found(lua_State *L, const char *name, size_t n) {
                     n < 100 ? name : "(a long name)");
 }
 
-/* require(name) -> the module's value */
+static bool is_own(const char *name) {
+  static const char *const own[] = {
+    "ctx", "define", "object", "path", "registry", "scan", "slice", NULL};
+
+  if (strncmp(name, "moonlane.", 9) != 0)
+    return false;
+  for (size_t i = 0; own[i] != NULL; i++)
+    if (strcmp(name + 9, own[i]) == 0)
+      return true;
+  return false;
+}
+
+/* require(name) -> the module's value.  Upvalues: what is being loaded; is it
+** the library's? */
 static int base_require(lua_State *L) {
   char path[256];
   size_t n;
@@ -56,6 +70,8 @@ static int base_require(lua_State *L) {
 
   lua_settop(L, 1);
   ml_box_charge(L, COST_CALL);
+  if (!lua_toboolean(L, lua_upvalueindex(2)) && is_own(name))
+    return not_found(L, name, n);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &ml_key_modules);      /* 2 */
   lua_pushvalue(L, 1);
   if (lua_rawget(L, 2) != LUA_TNIL)
@@ -92,6 +108,14 @@ static int base_require(lua_State *L) {
 
 void ml_lib_require(lua_State *L) {
   lua_newtable(L);
-  lua_pushcclosure(L, base_require, 1);
+  lua_pushboolean(L, false);
+  lua_pushcclosure(L, base_require, 2);
   lua_setfield(L, -2, "require");
+}
+
+void ml_lib_require_own(lua_State *L) {
+  lua_getupvalue(L, -1, 1);
+  lua_pushboolean(L, true);
+  lua_pushcclosure(L, base_require, 2);
+  lua_replace(L, -2);
 }
