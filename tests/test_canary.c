@@ -6,7 +6,7 @@
 ** answer of the API that concerns the process, the output of the command line
 ** and of the REPL, what Lua in the REPL can say, and core files of the script
 ** workers and their template.  (The engine's own memory has to hold it while a
-** request is sent.)  Forms looked for: as it is, base64, percent-encoded, hex,
+** request is sent, so it leaves no core file.)  Forms looked for: as it is, base64, percent-encoded, hex,
 ** reversed.
 */
 #include <setjmp.h>
@@ -229,6 +229,29 @@ static bool clean_core(kit *k, pid_t pid) {
   return true;
 }
 
+/* The engine itself is not dumped: no core file by the kernel, none by another
+** program of its user. */
+static void engine_leaves_no_core(const kit *k) {
+  char path[60], line[200];
+  struct stat s;
+  bool none = false;
+  FILE *f;
+
+  snprintf(path, sizeof path, "/proc/%d/limits", (int)k->engine);
+  f = fopen(path, "r");
+  assert_non_null(f);
+  while (fgets(line, sizeof line, f) != NULL)
+    none = none || (strstr(line, "Max core file size") == line &&
+                    strtol(line + strlen("Max core file size"), NULL, 10) == 0 &&
+                    strstr(line, "unlimited") == NULL);
+  fclose(f);
+  assert_true(none);
+  snprintf(path, sizeof path, "/proc/%d/environ", (int)k->engine);
+  assert_int_equal(stat(path, &s), 0);
+  if (!ml_jail_is_wide())
+    assert_int_equal(s.st_uid, 0);             /* whose it is then */
+}
+
 static void clean_cores(kit *k) {
   pid_t pids[16];
   int n = kit_children(k->engine, pids, 1), cores = 0;
@@ -309,6 +332,7 @@ static void the_secret_is_at_the_peer_only(void **state) {
   clean_command(&k, "printf 'use %s\\nshow\\ndata\\njournal\\nhistory\\nprocess\\n"
                 "process.data\\nsettings\\n' | $M repl $S", id, "secret");
   clean_cores(&k);
+  engine_leaves_no_core(&k);
   kill(k.engine, SIGTERM);
   waitpid(k.engine, NULL, 0);
   k.engine = 0;

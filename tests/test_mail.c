@@ -115,6 +115,20 @@ static void any_language_goes_as_encoded_words(void **state) {
   ml_buf_free(&long_one);
 }
 
+/* A name of quotes or backslashes would be twice as long quoted: words too. */
+static void what_would_be_escaped_goes_as_words(void **state) {
+  ml_mail_text m = plain;
+  ml_buf b = {0};
+
+  (void)state;
+  m.to = ML_STR("\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\"
+                "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ <ann@tenant.example>");
+  write_mail(&m, &b);
+  lines_are_strict(&b);
+  assert_non_null(strstr(b.p, "To: =?UTF-8?B?XFxc"));
+  ml_buf_free(&b);
+}
+
 static void no_value_begins_a_header(void **state) {
   static const char *const bad_to[] = {
     "ann@tenant.example\r\nBcc: eve@x.example", "a b@x.example", "@x.example", "ann@",
@@ -438,6 +452,7 @@ int main(void) {
     cmocka_unit_test(a_plain_mail_is_these_bytes),
     cmocka_unit_test(the_same_key_gives_the_same_id),
     cmocka_unit_test(any_language_goes_as_encoded_words),
+    cmocka_unit_test(what_would_be_escaped_goes_as_words),
     cmocka_unit_test(no_value_begins_a_header),
     cmocka_unit_test(limits_have_names),
     cmocka_unit_test(short_memory_writes_nothing),

@@ -143,19 +143,17 @@ static void put_value(ml_buf *b, const char *name, ml_str value) {
   ml_buf_puts(b, "\r\n");
 }
 
+/* What stands between quotes would have to escape these. */
+static bool has_quotes(ml_str s) {
+  return s.n > 0 && (memchr(s.p, '"', s.n) != NULL ||
+                     memchr(s.p, '\\', s.n) != NULL);
+}
+
 static void put_mailbox(ml_buf *b, const char *header, ml_str name,
                         ml_str address) {
-  size_t i;
-
   ml_buf_printf(b, "%s: ", header);
-  if (name.p != NULL && is_plain(name, 50)) {
-    ml_buf_putc(b, '"');
-    for (i = 0; i < name.n; i++) {
-      if (name.p[i] == '"' || name.p[i] == '\\')
-        ml_buf_putc(b, '\\');
-      ml_buf_putc(b, name.p[i]);
-    }
-    ml_buf_puts(b, "\"\r\n ");
+  if (name.p != NULL && is_plain(name, 50) && !has_quotes(name)) {
+    ml_buf_printf(b, "\"%.*s\"\r\n ", (int)name.n, name.p);
   } else if (name.p != NULL) {
     put_words(b, name);
     ml_buf_puts(b, "\r\n ");
