@@ -242,6 +242,7 @@ static void tasks_come_back_and_are_replaced(void **state) {
   t.ended_ms = 80;
   t.assignee = ML_STR("aiko");
   t.outcome = ML_STR("built");
+  t.failed = true;
   ml_batch_task(b, &t);
   assert_rc(done(fx, b), ML_OK);
   assert_rc(ask(fx, r_tasks_of, &q), ML_OK);
@@ -252,6 +253,8 @@ static void tasks_come_back_and_are_replaced(void **state) {
   assert_int_equal(got[0].ended_ms, 80);
   assert_str(got[0].assignee, "aiko");
   assert_str(got[0].outcome, "built");
+  assert_true(got[0].failed);
+  assert_false(got[1].failed);
   assert_int_equal(got[1].status, ML_TASK_OPEN);
   assert_int_equal(got[1].due_ms, 77);
   assert_none(got[1].assignee);

@@ -746,7 +746,8 @@ static ml_rc answer_asked(bench *b, const char *outcome, const char *data,
 }
 
 #define ASKED "{\"task\":{\"label\":\"ok?\",\"lane\":\"people\",\"edit\":[\"memo\"]," \
-  "\"outcomes\":[{\"id\":\"yes\"},{\"id\":\"no\",\"need\":[\"memo\"]}]},\"within_ms\":1000}"
+  "\"outcomes\":[{\"id\":\"yes\"},{\"id\":\"no\",\"need\":[\"memo\"],\"fails\":\"memo\"}]}," \
+  "\"within_ms\":1000}"
 
 /* ctx:ask within: nil when the time is over, and the task stays the same one. */
 static void a_question_asked_again_keeps_its_task(void **state) {
@@ -772,7 +773,27 @@ static void a_question_asked_again_keeps_its_task(void **state) {
   assert_int_equal(b.p->tasks[0].no, no);
   assert_int_equal(answer_asked(&b, "yes", "{}", &e), ML_OK);
   assert_int_equal(b.p->task_count, 0);
+  assert_int_equal(b.made.ended_count, 1);
+  assert_false(b.made.ended[0].failed);
   assert_true(ml_str_is(made_effect(&b, ML_DO_JOURNAL)->call, "ask.2"));
+  close_bench(&b);
+}
+
+/* The reason of a Failure is where its form has it. */
+static void a_question_fails_for_a_field_of_its_form(void **state) {
+  bench b;
+
+  (void)state;
+  open_bench(&b, LANES "\"fields\":[{\"id\":\"memo\",\"type\":\"text\"},"
+             "{\"id\":\"other\",\"type\":\"text\"}],"
+             "\"phases\":[" PHASE("one", AUTO("x", ""), "") "]");
+  start(&b, NULL);
+  wants(&b, "x", ML_CALL_ASK, "ask.1", "{\"task\":{\"label\":\"ok?\",\"lane\":"
+        "\"people\",\"edit\":[\"memo\"],\"outcomes\":[{\"id\":\"no\",\"fails\":"
+        "\"other\"}]}}", 1);
+  assert_int_equal(b.p->task_count, 0);
+  assert_int_equal(b.p->acts[0].status, ML_ACT_ERROR);
+  assert_non_null(strstr(b.p->message.p, "does not let edit"));
   close_bench(&b);
 }
 
@@ -796,6 +817,8 @@ static void a_question_takes_what_its_form_says(void **state) {
   assert_int_equal(b.p->task_count, 1);
   assert_int_equal(answer_asked(&b, "no", "{\"memo\":\"12345\"}", &e), ML_OK);
   assert_int_equal(b.p->task_count, 0);
+  assert_int_equal(b.made.ended_count, 1);
+  assert_true(b.made.ended[0].failed);      /* its outcome was declared so */
   close_bench(&b);
 }
 
@@ -1280,6 +1303,7 @@ int main(void) {
     cmocka_unit_test(recovery_dispatches_what_was_in_flight),
     cmocka_unit_test(a_question_asked_again_keeps_its_task),
     cmocka_unit_test(a_question_takes_what_its_form_says),
+    cmocka_unit_test(a_question_fails_for_a_field_of_its_form),
     cmocka_unit_test(a_question_about_no_field_is_an_error),
     cmocka_unit_test(a_sleep_ends_at_its_moment),
     cmocka_unit_test(signals_are_kept_until_awaited),

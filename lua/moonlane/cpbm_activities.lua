@@ -237,11 +237,10 @@ local function approval(ref, type_, role, to)
         local times = ctx.settings[ref .. ".noOfRetries"]
         local task = { type_, lane = role, edit = { "memo" }, anew = true,
                        link = link(ctx, type_),
-                       outcomes = { "approve", { "reject", need = { "memo" } } } }
+                       outcomes = { "approve", { "reject", need = { "memo" }, fails = "memo" } } }
         for again = 0, times do
           ask_for(ctx, again)
           local answer = ctx:ask(task, { within = ctx.settings[ref .. ".timeBetweenRetries"] })
-          if answer and answer.outcome == "reject" then ctx:fail(answer.data.memo) end
           if answer then return end
         end
         ctx:fail(("nobody decided, after %d reminders"):format(times))

@@ -536,6 +536,8 @@ local task_keys = { label = 1, title = 1, node = 1, lane = 1, show = 1, edit = 1
                     remind = 1, escalate = 1, anew = 1, exclude = 1, outcomes = 1,
                     link = 1, ["@kind"] = 1, ["@at"] = 1, [1] = 1 }
 
+local outcome_keys = { [1] = 1, id = 1, need = 1, fails = 1, label = 1 }
+
 local function outcome_of(o)
   if type(o) == "string" then return { id = o } end
   if type(o) ~= "table" then
@@ -543,9 +545,10 @@ local function outcome_of(o)
   end
   local label = {}
   for k, v in pairs(o) do
-    if k ~= 1 and k ~= "id" and k ~= "need" and k ~= "label" then label[k] = v end
+    if not outcome_keys[k] then label[k] = v end
   end
   return { id = o.id or o[1], need = o.need and host.array(o.need),
+           fails = o.fails ~= nil and text(o.fails, "ctx:ask: fails, a field,") or nil,
            label = o.label or next(label) and label or nil }
 end
 
@@ -562,14 +565,27 @@ local function task_of(t)
   return out
 end
 
+-- Never back when the outcome was declared with `fails`: the activity ends as
+-- with ctx:fail, for the reason that the person wrote into that field.
+local function answered(task, v)
+  for _, o in ipairs(task.outcomes or {}) do
+    if o.id == v.outcome and o.fails then
+      local why = v.data[o.fails]
+      host.fail(type(why) == "string" and why ~= "" and why or o.id)
+    end
+  end
+  return v
+end
+
 -- With `within` it gives nil when that time is over; the task stays open, and
 -- the next ctx:ask of the activity goes on with it.
 ctx.ask = method(function(task, opts)
   if type(task) ~= "table" or wire[task] then raise "ctx:ask{...}: a task is wanted" end
   opts = known(opts, "ctx:ask", { within = 1 })
-  local v = durable("ctx:ask", "ask", { task = task_of(task),
+  task = task_of(task)
+  local v = durable("ctx:ask", "ask", { task = task,
     within_ms = opts.within ~= nil and duration(opts.within, "within") or nil })
-  return v ~= null and v or nil
+  return v ~= null and answered(task, v) or nil
 end, "ask")
 
 local function launch(name)

@@ -54,6 +54,7 @@ void ml_api_put_asked_outcomes(ml_jw *w, ml_str form) {
     ml_jw_json(w, fit ? label : NULL);
     ml_jw_key(w, "need");
     ml_jw_json(w, ml_json_get(o, "need"));
+    ml_jw_kbool(w, "fails", ml_json_str(o, "fails").p != NULL);
     ml_jw_end(w);
   }
   ml_arena_free(&a);

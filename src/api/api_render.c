@@ -164,13 +164,14 @@ void ml_api_task_of_row(const ml_row_task *t, const ml_row_process *p,
   out->created_ms = t->created_ms;
   out->due_ms = t->due_ms;
   out->ended_ms = t->ended_ms;
+  out->failed = t->failed;
   out->node = def != NULL ? def->node : -1;
   if (def != NULL) {
     const ml_outcome *o = t->outcome.p != NULL ? ml_flow_outcome(def, t->outcome)
                                                : NULL;
 
     out->type = def->type;
-    out->failed = o != NULL && o->fails;
+    out->failed |= o != NULL && o->fails;   /* ended before its row said so */
   }
 }
 

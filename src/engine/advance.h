@@ -161,6 +161,7 @@ typedef struct ml_made {
     int64_t created_ms, due_ms;
     ml_str label;               /* an errand's title; else none */
     int64_t at_ms;              /* when; 0: now */
+    bool failed;                /* its outcome is a Failure */
   }      *ended;          size_t ended_count, ended_cap;
   uint32_t task_no;       /* COMPLETED: the activity it belonged to */
   uint32_t more_no;       /* ERRAND: the task, and what is known of it */

@@ -321,6 +321,9 @@ static const char *want_fault(step *s, const ml_act *a, const ml_answer *r,
         return "ask needs a task";
       if (task_edits(s, ml_json_get(w, "task"), &some) == NULL)
         return "the task that was asked lets edit what is no field";
+      if (!task_fails_fit(s, ml_json_get(w, "task")))
+        return "an outcome of the task that was asked fails for a field that the "
+               "task does not let edit";
       return ml_flow_lane(s->f, ml_json_str(ml_json_get(w, "task"), "lane")) >= 0
                  ? NULL : "ask needs the lane of its task";
     case ML_CALL_CALL: case ML_CALL_START:

@@ -113,6 +113,7 @@ bool task_asked_again(step *s, const ml_act *a, ml_str form);
 /* The fields that the task of a script lets edit: NULL when one is none; *some:
 ** there is a list at all. */
 bool *task_edits(step *s, const ml_json *task, bool *some);
+bool task_fails_fit(step *s, const ml_json *task);
 void ask_again(step *s);       /* is_complete of who waits to be asked */
 void mail_out(step *s);        /* kept signals to who awaits them */
 void assign(step *s, ml_str who);

@@ -153,6 +153,6 @@ void task_end(step *s, ml_task *t, ml_tasks status, ml_str who,
                                made_text(s, outcome), t->act, t->lane,
                                t->created_ms, t->due_ms,
                                t->act == 0 ? made_text(s, t->form) : ML_NOSTR,
-                               0};
+                               0, false};
   ml_process_drop_task(s->p, t->no);
 }

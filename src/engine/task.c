@@ -180,6 +180,15 @@ static void remember_person(step *s, const ml_task *t) {
     s->starved = true;
 }
 
+/* Done by who it was; its row keeps whether that is a Failure. */
+static void task_done(step *s, ml_task *t, ml_str outcome, bool fails) {
+  size_t before = s->out->ended_count;
+
+  task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, outcome);
+  if (s->out->ended_count > before)
+    s->out->ended[before].failed = fails;
+}
+
 /* ---- ctx:ask's task ---- */
 
 bool *task_edits(step *s, const ml_json *task, bool *some) {
@@ -198,6 +207,24 @@ bool *task_edits(step *s, const ml_json *task, bool *some) {
     edits[field] = true;
   }
   return edits;
+}
+
+/* Each outcome's `fails`, where the reason is, is a field that it lets edit;
+** one without `edit` has no fields. */
+bool task_fails_fit(step *s, const ml_json *task) {
+  const ml_json *list = ml_json_get(task, "outcomes");
+  bool some;
+  bool *edits = task_edits(s, task, &some);
+
+  for (uint32_t i = 0; some && edits != NULL && list != NULL &&
+                       list->type == ML_JARR && i < list->count; i++) {
+    ml_str why = ml_json_str(&list->arr[i], "fails");
+    int field = why.p != NULL ? ml_flow_field(s->f, why) : -1;
+
+    if (why.p != NULL && (field < 0 || !edits[field]))
+      return false;
+  }
+  return true;
 }
 
 /* What an outcome needs must be given: what the fields hold is no answer. */
@@ -300,7 +327,7 @@ static ml_rc complete_asked(step *s, ml_task *t, ml_act *a) {
   remember_person(s, t);
   tell(s, ML_TOLD_DONE, t->no, a->def, outcome);
   s->out->task_no = t->no;
-  task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, outcome);
+  task_done(s, t, outcome, ml_json_str(chosen, "fails").p != NULL);
   if (b.bad)
     s->starved = true;
   else
@@ -382,7 +409,7 @@ ml_rc on_completed(step *s) {
     r = tell(s, ML_TOLD_DONE, t->no, a->def, o->id);
     r->data = shown;
     s->out->task_no = t->no;
-    task_end(s, t, ML_TASK_COMPLETED, s->ev->actor.who, o->id);
+    task_done(s, t, o->id, o->fails);
     if (o->fails)
       act_fail(s, a, task_reason(s, o));
     else

@@ -169,6 +169,7 @@ static bool ended_task_row(ml_run *r, proc *pr, load *l, const ml_made *m,
   t->ended_ms = e->at_ms > 0 ? e->at_ms : now_ms;
   t->assignee = arena_str(&l->arena, e->who, &l->starved);
   t->outcome = arena_str(&l->arena, e->outcome, &l->starved);
+  t->failed = e->failed;
   name_task(pr, t, a != NULL ? (int32_t)a->def : def_of_record(m, e->no));
   if (e->act == 0)
     t->label = arena_str(&l->arena, e->label, &l->starved);

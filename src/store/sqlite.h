@@ -169,6 +169,7 @@ extern const char ml_schema_outbox[];
 extern const char ml_schema_unique[];
 extern const char ml_schema_replay[];
 extern const char ml_schema_quarantine[];
+extern const char ml_schema_task_failed[];
 extern const char ml_schema_search[];
 extern const char ml_schema_partner[];
 extern const char ml_schema_bulk[];

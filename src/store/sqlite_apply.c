@@ -145,6 +145,7 @@ static ml_rc put_task(ml_feed *r) {
   row_text(r);
   row_text(r);
   row_text(r);
+  row_opt_num(r);             /* failed */
   return row_step(r);
 }
 

@@ -139,6 +139,7 @@ void ml_batch_task(ml_batch *b, const ml_row_task *r) {
   ml_pack_str(o, r->label);
   ml_pack_str(o, r->title);
   ml_pack_str(o, r->outcome);
+  ml_pack_bool(o, r->failed);
 }
 
 /* ---- history ---- */

@@ -540,6 +540,7 @@ static void get_task(ml_cols *c, void *row) {
   t->label = ml_col_str(c);
   t->title = ml_col_str(c);
   t->outcome = ml_col_str(c);
+  t->failed = ml_col_u32(c, 1) == 1;
 }
 
 static ml_rc task_get(ml_read *r, ml_arena *a, Key k, ml_row_task *out) {

@@ -23,7 +23,7 @@
   "n, workflow, status, run, deleted, parent_n, state, assigned_to"
 #define TASK_COLUMNS \
   "n, no, act, lane, status, created_ms, due_ms, ended_ms, assignee, label," \
-  " title, outcome"
+  " title, outcome, failed"
 #define POST_COLUMNS \
   "no, kind, queue, n, key, at_ms, due_ms, attempts, aside, why, body"
 #define COMMENT_COLUMNS \
@@ -84,13 +84,14 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " WHERE n = ? AND seq = ?", NULL},
   [SQL_TASK_PUT] = {
     "INSERT INTO task (n, no, act, lane, status, created_ms, due_ms, ended_ms,"
-    " assignee, label, title, outcome) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+    " assignee, label, title, outcome, failed)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT (n, no) DO UPDATE SET act = excluded.act,"
     " lane = excluded.lane, status = excluded.status,"
     " created_ms = excluded.created_ms, due_ms = excluded.due_ms,"
     " ended_ms = excluded.ended_ms, assignee = excluded.assignee,"
     " label = excluded.label, title = excluded.title,"
-    " outcome = excluded.outcome", NULL},
+    " outcome = excluded.outcome, failed = excluded.failed", NULL},
   [SQL_HISTORY_PUT] = {
     "INSERT INTO history (n, seq, records) VALUES (?,?,?)", NULL},
   [SQL_JOURNAL_PUT] = {

@@ -106,6 +106,7 @@ typedef struct ml_row_task {
   ml_tasks status;
   int64_t created_ms, due_ms, ended_ms;
   ml_str assignee, label, title, outcome;
+  bool failed;                   /* its outcome was declared a Failure */
 } ml_row_task;
 
 typedef struct ml_row_history {  /* seq runs 1..n in each process */
