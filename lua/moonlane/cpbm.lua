@@ -14,7 +14,8 @@
 --
 -- Every workflow has the fields tenant, transaction (what the rule saw) and
 -- memo, and a lane for every lane that its activities name: a role such as
--- ROLE_FINANCE_CRUD is a lane.
+-- ROLE_FINANCE_CRUD is a lane.  A reset is the account management's, and the
+-- operators' (C6.14).
 local ml = require "moonlane"
 local host = require "moonlane.host"
 local told = require "moonlane.cpbm_notify"
@@ -23,6 +24,7 @@ local cpbm = {}
 
 local FORMAT = 1
 local LIBRARY = "moonlane.cpbm_activities"
+local RESETTERS = { ROLE_ACCOUNT_MGMT = { en = "Account managers of the provider" } }
 
 -- The items of one section, of all files.
 local function items(files, section)
@@ -112,9 +114,10 @@ local function build(w, beans)
     end
     phases[i] = phase
   end
-  take { settings = told.settings }
+  take { settings = told.settings, lanes = RESETTERS }
   return ml.workflow { w.name, fields = fields, lanes = lanes, settings = settings,
-                       notify = told.notify, phases = phases }
+                       notify = told.notify, reset = { (next(RESETTERS)) },
+                       phases = phases }
 end
 
 function cpbm.workflows(files)

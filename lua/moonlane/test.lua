@@ -41,7 +41,7 @@
 --   p:signal(name, data)  p:set({ data }, { subject =, state =, assignedTo =,
 --                                     status =, nextActionAt = })
 --   p:comment(text, visibility)  p:cancel(reason)  p:retry(label)
---   p:skip(label, outcome)  p:reset()
+--   p:skip(label, outcome)  p:reset()  w:as("mia"):reset(p)
 --
 -- A call without a fake fails the test; so does a fake never used, unless it is
 -- `optional`.

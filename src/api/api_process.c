@@ -509,8 +509,45 @@ static void skip(ml_call *c) {
   order(c, ML_EV_SKIPPED);
 }
 
+/* Whoever is no operator is judged by the lanes of the definition that the
+** process rests on (`reset` of the workflow). */
+static void put_reset(ml_call *c) {
+  const ml_seen *s = c->state;
+  const ml_flow *f = ml_run_flow(c->run, s->row.bundle, s->row.flow_index);
+  ml_input *in = change(c, ML_EV_RESET);
+  ml_acting who;
+
+  if (in == NULL)
+    return;
+  if (f == NULL) {
+    ml_input_free(in);
+    ml_call_problem(c, 409, NULL, NULL, NULL,
+                    "the bundle of this process is not known here");
+    return;
+  }
+  if (!ml_call_acting(c, &who) ||
+      !ml_call_lanes(c, f, who.user, &in->ev.actor.lanes,
+                     &in->ev.actor.lane_count)) {
+    ml_input_free(in);
+    return;
+  }
+  ml_call_put(c, in, &change_way);
+}
+
 static void reset(ml_call *c) {
-  order(c, ML_EV_RESET);
+  ml_seen *s = ml_call_alloc(c, sizeof *s);
+  ml_acting who;
+  uint32_t no;
+
+  if (s == NULL || !ml_call_acting(c, &who))
+    return;
+  if (who.operator_) {
+    order(c, ML_EV_RESET);
+    return;
+  }
+  c->state = s;
+  if (ml_call_id(c, c->part[0], false, s->id, &s->n, &no))
+    ml_call_read(c, read_seen, put_reset);
 }
 
 /* ---- signals ---- */
@@ -595,8 +632,8 @@ static const ml_route rows[] = {
   {"POST", "/v1/processes/{id}/skip", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, skip,
    NULL, "Skip", "200 Process", "skipActivity",
    "Let an activity succeed without running it"},
-  {"POST", "/v1/processes/{id}/reset", ML_SCOPE_OPERATE, ML_ROUTE_MATCH, reset,
-   NULL, "Reset?", "200 Process", "resetProcess",
+  {"POST", "/v1/processes/{id}/reset", ML_SCOPE_OPERATE | ML_SCOPE_WORK,
+   ML_ROUTE_MATCH, reset, "as", "Reset?", "200 Process", "resetProcess",
    "Set failed activities aside and begin copies of them"},
   {"POST", "/v1/processes/{id}/signals", ML_SCOPE_OPERATE, ML_ROUTE_MATCH,
    signal_here, NULL, "Signal", "202 Kept", "signalProcess",
@@ -617,7 +654,7 @@ static const char shapes[] =
   "Cancel { reason?:str? }"
   "Retry { activity?:str? }"
   "Skip { activity:str, outcome?:str? }"
-  "Reset { }"
+  "Reset { as?:str \"for this member\" }"
   "Signal { name:str, data?:any }"
   "SignalTo { process:str, name:str, data?:any }"
   "Kept { kept:bool \"nobody waits for it yet\" }";

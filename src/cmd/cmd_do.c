@@ -26,6 +26,8 @@ const ml_opt ml_opts_skip[] = {
 const ml_opt ml_opts_cancel[] = {
   {"reason", "TEXT", "why; it stands in the history", 0},
   {NULL, NULL, NULL, 0}};
+const ml_opt ml_opts_reset[] = {
+  {"as", "USER", "act as this member", 0}, {NULL, NULL, NULL, 0}};
 const ml_opt ml_opts_comment[] = {
   {"visibility", "WHO", "private, client or shared", 0},
   {"change", "NO", "this comment gets TEXT; without, it is taken away", 'n'},
@@ -188,7 +190,8 @@ int ml_cmd_cancel(ml_talk *q) {
 }
 
 int ml_cmd_reset(ml_talk *q) {
-  return on_process(q, "/v1/processes/{}/reset", "", NULL);
+  return on_process(q, "/v1/processes/{}/reset", "as",
+                    ml_args_get(q->args, "as"));
 }
 
 /* ---- comments ---- */

@@ -173,8 +173,8 @@ ml_rc ml_op_signal(ml_op *o) {
   return ml_op_send(o, in);
 }
 
-/* p:cancel(reason), p:reset() */
-static ml_rc end_or_reset(ml_op *o, ml_event_kind kind) {
+/* p:cancel(reason) */
+ml_rc ml_op_cancel(ml_op *o) {
   const ml_json *reason = ml_op_arg(o, 0);
   ml_input *in;
   int64_t n;
@@ -182,16 +182,13 @@ static ml_rc end_or_reset(ml_op *o, ml_event_kind kind) {
 
   if (rc != ML_OK)
     return rc;
-  in = ml_op_input(o, kind, n);
+  in = ml_op_input(o, ML_EV_CANCELLED, n);
   if (in == NULL)
     return ML_NOMEM;
   if (reason != NULL && reason->type == ML_JSTR)
     in->ev.text = reason->s;
   return ml_op_send(o, in);
 }
-
-ml_rc ml_op_cancel(ml_op *o) { return end_or_reset(o, ML_EV_CANCELLED); }
-ml_rc ml_op_reset(ml_op *o) { return end_or_reset(o, ML_EV_RESET); }
 
 /* p:retry(label or nothing), p:skip(label, outcome) */
 static ml_rc on_act(ml_op *o, ml_event_kind kind, bool must) {

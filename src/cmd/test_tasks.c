@@ -65,6 +65,18 @@ static ml_rc await_task(ml_op *o, int64_t n, ml_str label, ml_row_task **out) {
   return rc == ML_OK ? no_such_task(o, label, &t) : rc;
 }
 
+/* The person acts with the lanes that the person is in. */
+static ml_rc give_lanes(ml_op *o, const ml_flow *f, ml_input *in) {
+  int16_t *lanes = ml_arena_alloc(o->a, sizeof *lanes * LANES_MAX);
+
+  if (lanes == NULL)
+    return ml_op_starved(o);
+  in->ev.actor.lanes = lanes;
+  in->ev.actor.lane_count = ml_run_lanes_of(o->w->run, f, o->who, lanes,
+                                            LANES_MAX);
+  return ML_OK;
+}
+
 /* An input about a task: arguments [process,] label, ... ; *next is the
 ** argument behind the label. */
 static ml_rc task_input(ml_op *o, ml_event_kind kind, ml_input **out,
@@ -73,7 +85,6 @@ static ml_rc task_input(ml_op *o, ml_event_kind kind, ml_input **out,
   ml_op_state s = {0};
   ml_row_task *t;
   int64_t n = 0;
-  int16_t *lanes;
   ml_rc rc = ML_OK;
 
   *next = id.p != NULL ? 2 : 1;
@@ -87,16 +98,14 @@ static ml_rc task_input(ml_op *o, ml_event_kind kind, ml_input **out,
     rc = ml_op_read(o, t->n, &s);
   if (rc != ML_OK)
     return rc;
-  lanes = ml_arena_alloc(o->a, sizeof *lanes * LANES_MAX);
-  *out = lanes != NULL ? ml_op_input(o, kind, t->n) : NULL;
-  if (*out != NULL) {
+  *out = ml_op_input(o, kind, t->n);
+  if (*out != NULL)
     (*out)->ev.no = t->no;
-    (*out)->ev.actor.lanes = lanes;
-    (*out)->ev.actor.lane_count = ml_run_lanes_of(o->w->run, s.f, o->who, lanes,
-                                                  LANES_MAX);
-  }
+  rc = *out != NULL ? give_lanes(o, s.f, *out) : ml_op_starved(o);
   ml_process_free(s.p);
-  return *out != NULL ? ML_OK : ml_op_starved(o);
+  if (rc != ML_OK)
+    ml_input_free(*out);
+  return rc;
 }
 
 static ml_rc need_person(ml_op *o) {
@@ -140,6 +149,28 @@ static ml_rc take_or_leave(ml_op *o, ml_event_kind kind) {
 
 ml_rc ml_op_claim(ml_op *o) { return take_or_leave(o, ML_EV_CLAIMED); }
 ml_rc ml_op_release(ml_op *o) { return take_or_leave(o, ML_EV_RELEASED); }
+
+/* p:reset(); w:as("mia"):reset(p), as far as the workflow lets a member */
+ml_rc ml_op_reset(ml_op *o) {
+  ml_str id = o->process.p != NULL ? o->process : process_id(ml_op_arg(o, 0));
+  ml_op_state s = {0};
+  ml_input *in;
+  int64_t n;
+  ml_rc rc = ml_op_process(o, id, &n);
+
+  if (rc == ML_OK)
+    rc = ml_op_read(o, n, &s);
+  if (rc != ML_OK)
+    return rc;
+  in = ml_op_input(o, ML_EV_RESET, n);
+  rc = in == NULL ? ml_op_starved(o)
+       : o->who.p != NULL ? give_lanes(o, s.f, in) : ML_OK;
+  ml_process_free(s.p);
+  if (rc == ML_OK)
+    return ml_op_send(o, in);
+  ml_input_free(in);
+  return rc;
+}
 
 /* w:tasks(): all open ones; w:as("aiko"):tasks(): what this person may do */
 ml_rc ml_op_tasks(ml_op *o) {

@@ -137,8 +137,8 @@ static const ml_verb verbs[] = {
    "moonlane cancel 9f3c2a71 --reason 'ordered twice'\n"
    "moonlane cancel 9f3c2a71", ml_opts_cancel, 1, 1, NULL, ml_cmd_cancel},
   {"reset", "ID", "set failed activities aside and begin copies of them", NULL,
-   "moonlane reset 9f3c2a71\nmoonlane reset 9f3c2a71 -o json", none, 1, 1, NULL,
-   ml_cmd_reset},
+   "moonlane reset 9f3c2a71\nmoonlane reset 9f3c2a71 --as mia", ml_opts_reset, 1,
+   1, NULL, ml_cmd_reset},
   {"comment", "ID [TEXT]", "say something to a process; without TEXT, read",
    "--change gives a comment the new TEXT; without TEXT it is taken away.",
    "moonlane comment 9f3c2a71 'called the customer'\n"

@@ -96,7 +96,7 @@ extern const ml_opt ml_opts_serve[], ml_opts_dev[], ml_opts_check[],
     ml_opts_test[], ml_opts_ls[], ml_opts_show[],
     ml_opts_history[], ml_opts_journal[], ml_opts_tasks[], ml_opts_complete[],
     ml_opts_as[], ml_opts_start[], ml_opts_signal[], ml_opts_retry[],
-    ml_opts_skip[], ml_opts_cancel[], ml_opts_comment[], ml_opts_user[],
+    ml_opts_skip[], ml_opts_cancel[], ml_opts_reset[], ml_opts_comment[], ml_opts_user[],
     ml_opts_token[], ml_opts_setting[], ml_opts_try[], ml_opts_backup[], ml_opts_partner[];
 extern const ml_opt ml_opts_emit[],
     ml_opts_verify[], ml_opts_audit[];

@@ -139,11 +139,36 @@ ml_rc on_skipped(step *s) {
 }
 
 /* C6.13, C6.14: failed ones are set aside, a New copy of each begins. */
+/* Operators, the system, and members of the lanes that the workflow names. */
+static ml_rc may_reset(step *s) {
+  const ml_actor *who = &s->ev->actor;
+  const ml_flow *f = s->f;
+  ml_str lane;
+
+  if (who->operator_ || who->who.p == NULL)
+    return ML_OK;
+  for (uint16_t i = 0; i < f->reset_count; i++)
+    for (size_t k = 0; k < who->lane_count; k++)
+      if (who->lanes[k] == f->reset[i])
+        return ML_OK;
+  if (f->reset_count == 0)
+    return ml_err_set(s->e, ML_REFUSED, "", "only an operator may reset a process "
+                      "of this workflow");
+  lane = f->lanes[f->reset[0]].id;
+  return ml_err_set(s->e, ML_REFUSED, "", "only members of lane '%.*s'%s and "
+                    "operators may reset this process, and '%.*s' is neither",
+                    (int)lane.n, lane.p, f->reset_count > 1 ? ", or of another "
+                    "lane that the workflow names," : "", (int)who->who.n,
+                    who->who.p);
+}
+
 ml_rc on_reset(step *s) {
   ml_process *p = s->p;
   uint32_t count = p->act_count, first = p->next_no;
-  ml_rc rc = need_open(s);
+  ml_rc rc = may_reset(s);
 
+  if (rc == ML_OK)
+    rc = need_open(s);
   if (rc != ML_OK)
     return rc;
   if (p->run != ML_RUN_ERROR && p->run != ML_RUN_FAILURE)

@@ -514,7 +514,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
                                       "settings", "fields", "states", "hosts", "calls",
                                       "start", "phases", "entity", "roles",
                                       "primary_key", "primary_identifier",
-                                      "rules", "notify", NULL};
+                                      "rules", "notify", "reset", NULL};
   ml_fwho w = ml_fp_who(o, ML_STR("workflow.lua"), "workflow",
                         ml_json_str(o, "name"));
   ml_str at = w.at;
@@ -533,6 +533,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   if (ml_fp_int(p, &w, o, "calls", 1, ML_FLOW_CALLS_MAX, &calls))
     p->f->calls = (uint32_t)calls;
   ml_fp_notify(p, o, at);
+  ml_fp_reset(p, o, at);
   ml_fp_triggers(p, o, at);
   ml_fp_phases(p, o, at);
   if (p->nomem)

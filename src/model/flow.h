@@ -297,6 +297,8 @@ typedef struct ml_flow {
   bool judges_create, judges_update;   /* an active rule looks at those */
   ml_str notify;                 /* setting that is the template; or none */
   ml_str *notify_to;         uint16_t notify_to_count;
+  int16_t *reset;            uint16_t reset_count;   /* lanes whose members may
+                                    reset, beside operators */
 } ml_flow;
 
 /* Where mistakes are told, each as it is found: `at` is "file:line". */

@@ -106,6 +106,7 @@ void ml_fp_form(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 
 /* flow_start.c: the triggers of the workflow's tree into p->f. */
 void ml_fp_notify(ml_fpass *p, const ml_json *workflow, ml_str at);
+void ml_fp_reset(ml_fpass *p, const ml_json *workflow, ml_str at);
 void ml_fp_triggers(ml_fpass *p, const ml_json *workflow, ml_str at);
 /* flow_hook.c: a trigger's `rate`, and a webhook's `verify`. */
 void ml_fp_rate(ml_fpass *p, const ml_fwho *w, const ml_json *o,

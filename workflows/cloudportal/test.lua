@@ -420,6 +420,25 @@ t.it("C6.12 a sibling's success is kept when the other one fails, and no phase f
   t.eq({ p.run, #tried(w) }, { "Completed", 2 })
 end)
 
+-- ---- C6.14: who may reset ----
+
+t.it("C6.14 the account management resets; who has another role, or none, does not", function(w)
+  set_up(w)
+  local p, state = post(w, "paymentInfoChange", { tenant = tenant "manual", user = USER })
+  t.raises(function() w:as("fay"):reset(p) end, "ROLE_ACCOUNT_MGMT")   -- healthy, too
+  w:as("fay"):complete("finance", "reject", { memo = "unknown company" })
+  for _, who in ipairs { "fay", "ann", "nobody" } do
+    t.raises(function() w:as(who):reset(p) end, "only members of lane 'ROLE_ACCOUNT_MGMT'")
+  end
+  t.eq({ p.run, state(), #p:tasks() }, { "Failure", "Failure", 0 })
+  w:as("mia"):reset(p)
+  t.eq({ p.run, state(), #p:tasks() }, { "Running", "Running", 1 })
+  w:as("mia"):reset(p)                    -- healthy again: nothing, and no refusal
+  t.eq({ p.run, #p:tasks() }, { "Running", 1 })
+  w:as("finn"):complete("finance", "approve")
+  t.eq({ p.run, state() }, { "Completed", "Completed" })
+end)
+
 -- ---- C6.17: notifications ----
 
 t.it("C6.17 start and each success are told to who triggered it, with the whole state", function(w)
