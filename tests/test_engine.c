@@ -779,6 +779,56 @@ static void a_question_asked_again_keeps_its_task(void **state) {
   close_bench(&b);
 }
 
+#define NEW_FIRST LANES "\"new_first\":true,\"phases\":[" PHASE("one",        \
+  AUTO("x", ""), "") "," PHASE("two", AUTO("y", ""), "") "]"
+
+/* Stored as New it waits for nothing but the commit; what comes before that
+** leaves it New, and it begins once. */
+static void new_first_begins_when_it_is_stored(void **state) {
+  static const ml_event_kind before[] = {ML_EV_RESET, ML_EV_RETRIED, ML_EV_EDITED};
+  bench b;
+
+  (void)state;
+  open_bench(&b, NEW_FIRST);
+  start(&b, NULL);
+  assert_int_equal(b.p->run, ML_RUN_NEW);
+  assert_int_equal(b.p->act_count, 0);
+  assert_int_equal(count_effects(&b, ML_DO_BEGIN), 1);
+  assert_int_equal(ml_process_due(b.p, 0), b.now);     /* found after a crash */
+  same_when_packed(&b);
+  for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+    plain(&b, before[i]);
+    assert_int_equal(b.p->run, ML_RUN_NEW);
+    assert_int_equal(count_effects(&b, ML_DO_RUN), 0);
+  }
+  assert_int_equal(plain(&b, ML_EV_WOKE), ML_OK);
+  assert_int_equal(b.p->run, ML_RUN_RUNNING);
+  assert_int_equal(count_effects(&b, ML_DO_RUN), 1);
+  assert_int_equal(act(&b, "x")->status, ML_ACT_IN_PROGRESS);
+  assert_int_equal(plain(&b, ML_EV_WOKE), ML_OK);      /* the row's moment, too */
+  assert_int_equal(b.made.record_count, 0);
+  assert_int_equal(b.p->act_count, 1);
+  returns(&b, "x", NULL, NULL);
+  returns(&b, "y", NULL, NULL);
+  assert_int_equal(b.p->status, ML_COMPLETED);
+  close_bench(&b);
+}
+
+static void new_first_may_end_before_it_began(void **state) {
+  bench b;
+
+  (void)state;
+  open_bench(&b, NEW_FIRST);
+  start(&b, NULL);
+  assert_int_equal(plain(&b, ML_EV_CANCELLED), ML_OK);
+  assert_int_equal(b.p->status, ML_CANCELLED);
+  assert_int_equal(ml_process_due(b.p, 0), 0);
+  assert_int_equal(plain(&b, ML_EV_WOKE), ML_OK);
+  assert_int_equal(b.p->act_count, 0);
+  assert_int_equal(b.made.record_count, 0);
+  close_bench(&b);
+}
+
 /* The reason of a Failure is where its form has it. */
 static void a_question_fails_for_a_field_of_its_form(void **state) {
   bench b;
@@ -1303,6 +1353,8 @@ int main(void) {
     cmocka_unit_test(recovery_dispatches_what_was_in_flight),
     cmocka_unit_test(a_question_asked_again_keeps_its_task),
     cmocka_unit_test(a_question_takes_what_its_form_says),
+    cmocka_unit_test(new_first_begins_when_it_is_stored),
+    cmocka_unit_test(new_first_may_end_before_it_began),
     cmocka_unit_test(a_question_fails_for_a_field_of_its_form),
     cmocka_unit_test(a_question_about_no_field_is_an_error),
     cmocka_unit_test(a_sleep_ends_at_its_moment),

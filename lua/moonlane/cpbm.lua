@@ -117,6 +117,7 @@ local function build(w, beans)
   take { settings = told.settings, lanes = RESETTERS }
   return ml.workflow { w.name, fields = fields, lanes = lanes, settings = settings,
                        notify = told.notify, reset = { (next(RESETTERS)) },
+                       new_first = true,      -- C6.1
                        phases = phases }
 end
 

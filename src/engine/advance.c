@@ -97,6 +97,11 @@ static ml_rc on_started(step *s) {
     return ML_NOMEM;
   st->no = p->next_no++;
   st->phase = s->f->lists[0].first_phase;
+  if (s->f->new_first) {         /* not before this is on disk: ML_EV_WOKE */
+    p->run = ML_RUN_NEW;
+    effect(s, ML_DO_BEGIN, st->no);
+    return ML_OK;
+  }
   phase_enter(s, st->no, st->phase, NULL);
   run_update(s);
   return ML_OK;

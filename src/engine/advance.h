@@ -132,6 +132,7 @@ typedef enum ml_effect_kind {
   ML_DO_DROP_MAIL,    /* inside: signal `mail` was given; its row goes */
   ML_DO_NEW_ATTEMPT,  /* inside: activity `no` begins a new attempt: drop the
                          journal entries that are not kept */
+  ML_DO_BEGIN,        /* outside: it is stored as New; WOKE lets it begin */
   ML_DO_COUNT
 } ml_effect_kind;
 

@@ -277,7 +277,7 @@ void run_update(step *s) {
   ml_runs run;
   ml_str why = ML_NOSTR;
 
-  if (s->p->status != ML_OPEN)
+  if (s->p->status != ML_OPEN || s->p->run == ML_RUN_NEW)
     return;
   if (s->p->act_count > 64)
     acts = ml_arena_alloc(&s->out->arena, sizeof *acts * s->p->act_count);

@@ -102,6 +102,14 @@ static void out_send(step *s, ml_outgoing *o) {
   effect(s, ML_DO_SEND, o->no);
 }
 
+/* It was stored as New: now it enters its first phase. */
+static void begin(step *s) {
+  s->p->run = ML_RUN_RUNNING;
+  tell(s, ML_TOLD_RUN, 0, -1, ml_str_of(ml_runs_name(ML_RUN_RUNNING)));
+  if (s->p->strand_count > 0)
+    phase_enter(s, s->p->strands[0].no, s->p->strands[0].phase, NULL);
+}
+
 ml_rc on_woke(step *s) {
   ml_process *p = s->p;
 
@@ -109,6 +117,8 @@ ml_rc on_woke(step *s) {
 
   if (p->deleted)
     return ML_OK;                /* no timer rings for it */
+  if (p->run == ML_RUN_NEW && p->status == ML_OPEN)
+    begin(s);
   for (uint32_t no = 1; no < last; no++) {
     ml_act *a = ml_process_act(p, no);
 

@@ -514,7 +514,8 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
                                       "settings", "fields", "states", "hosts", "calls",
                                       "start", "phases", "entity", "roles",
                                       "primary_key", "primary_identifier",
-                                      "rules", "notify", "reset", NULL};
+                                      "rules", "notify", "reset",
+                                      "new_first", NULL};
   ml_fwho w = ml_fp_who(o, ML_STR("workflow.lua"), "workflow",
                         ml_json_str(o, "name"));
   ml_str at = w.at;
@@ -524,6 +525,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   p->f->index = index;
   p->f->name = ml_fp_name(p, &w, o, "name");
   p->f->title = ml_fp_label(p, &w, o, "title");
+  p->f->new_first = ml_fp_bool(p, &w, o, "new_first");
   parse_lanes(p, o, at);
   parse_settings(p, o, at);
   parse_fields(p, o, at);

@@ -299,6 +299,8 @@ typedef struct ml_flow {
   ml_str *notify_to;         uint16_t notify_to_count;
   int16_t *reset;            uint16_t reset_count;   /* lanes whose members may
                                     reset, beside operators */
+  bool new_first;                /* stored as New, with all that is to come,
+                                    before its first phase is entered */
 } ml_flow;
 
 /* Where mistakes are told, each as it is found: `at` is "file:line". */

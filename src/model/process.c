@@ -229,6 +229,8 @@ int64_t ml_process_next_ms(const ml_process *p) {
   for (uint32_t i = 0; i < p->out_count; i++)
     earlier(&min, p->outs[i].due_ms);
   earlier(&min, p->next_action_ms);
+  if (p->run == ML_RUN_NEW && p->status == ML_OPEN)
+    earlier(&min, p->created_ms);           /* it has yet to begin */
   return min;
 }
 

@@ -267,8 +267,8 @@ static bool is_object(const ml_flow *f) {
 static void judge_next(court *c) {
   const ml_process *p = c->p;
   bool any = is_object(c->f) || p->out_count > 0 || p->next_action_ms > 0 ||
-             p->task_count > 0 || p->run == ML_RUN_FAILURE ||
-             p->run == ML_RUN_ERROR;
+             p->task_count > 0 || p->run == ML_RUN_NEW ||
+             p->run == ML_RUN_FAILURE || p->run == ML_RUN_ERROR;
 
   if (p->status != ML_OPEN || p->deleted)
     return;

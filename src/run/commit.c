@@ -695,6 +695,8 @@ static void release(ml_run *r, carried *c) {
 
       if (a != NULL && a->slice == ef->slice)
         script_run(r, pr, ef);
+    } else if (ef->kind == ML_DO_BEGIN) {
+      proc_event(r, pr, &(ml_event){.kind = ML_EV_WOKE});
     } else {
       out_deliver(r, pr, ef);
     }

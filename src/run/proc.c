@@ -369,7 +369,9 @@ static ml_rc keep_effects(ml_run *r, proc *pr, const ml_made *m) {
       case ML_DO_NEW_ATTEMPT: rc = new_attempt(pr, ef->no); break;
       case ML_DO_KEEP_MAIL: rc = keep_mail_row(r, pr, ef); break;
       case ML_DO_DROP_MAIL: rc = drop_mail_row(pr, ef->mail); break;
-      case ML_DO_CALL: case ML_DO_SEND: rc = keep_outside(pr, ef); break;
+      case ML_DO_CALL: case ML_DO_SEND: case ML_DO_BEGIN:
+        rc = keep_outside(pr, ef);
+        break;
       default: break;
     }
   }
