@@ -222,11 +222,16 @@ local function lane(id, v, at, from)
   return c
 end
 
+-- A text's default may be a file of the folder: templates/ID.txt.
 local function setting(id, v, at, from)
   if type(v) == "string" then v = { v } end
   if type(v) ~= "table" then return data(v) end
-  return rest({ id = data(id), type = v[from] ~= nil and data(v[from]) or nil, at = at },
-              v, NONE, from + 1)
+  local out = rest({ id = data(id), type = v[from] ~= nil and data(v[from]) or nil,
+                     at = at }, v, NONE, from + 1)
+  local file = v[from] == "text" and type(id) == "string"
+               and host.source(("templates/%s.txt"):format(id))
+  if file then out.default = (file:gsub("\r\n", "\n")) end
+  return out
 end
 
 local field_code = { derive = true }

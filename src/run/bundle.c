@@ -544,6 +544,8 @@ static ml_rc take_folder(loadrun *l, evaluated *v, const ml_json *tree) {
                            &v->count);
   ml_rc rules = folder_rules(v->f->name, tree, load_fault, l, &v->rules);
 
+  if (rc == ML_OK)
+    rc = load_check_templates(l, v);
   if (rc != ML_OK || rules != ML_OK || v->tree.bad)
     return rc != ML_OK ? rc : rules != ML_OK ? rules : ML_NOMEM;
   add_good(l, v);

@@ -1,8 +1,9 @@
 /*
 ** folder.c - reading folders of workflows from disk.
 **
-** A bundle is all *.lua files of its folder but test.lua, and the files of
-** the moonlane library that they use.  Symbolic links are not followed; names
+** A bundle is all *.lua files of its folder but test.lua, the mails' templates
+** (templates/NAME.txt), and the files of the moonlane library that they use.
+** Symbolic links are not followed; names
 ** are those of SEMANTICS.md 31.
 */
 #include <dirent.h>
@@ -20,7 +21,7 @@
 #include "run/inside.h"
 #include "run/library.h"
 
-enum { FILES_MAX = 256, SOURCE_MAX = 256 << 10 };
+enum { FILES_MAX = 256, SOURCE_MAX = 256 << 10, TEMPLATE_NAME_MAX = 100 };
 
 typedef struct tell_fault {
   ml_flow_fault_fn *fn;
@@ -100,6 +101,20 @@ static bool is_lua(const char *name) {
          ml_text_is_filename((ml_str){name, n - 4});
 }
 
+/* "templates/NAME.txt" with NAME as a setting's id may be. */
+static bool is_template(const char *prefix, const char *name) {
+  size_t n = strlen(name);
+
+  if (strcmp(prefix, "templates/") != 0 || n <= 4 || n > 4 + TEMPLATE_NAME_MAX ||
+      strcmp(name + n - 4, ".txt") != 0)
+    return false;
+  for (size_t i = 0; i < n - 4; i++)
+    if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= 'A' && name[i] <= 'Z') &&
+        !(name[i] >= '0' && name[i] <= '9') && strchr("._-", name[i]) == NULL)
+      return false;
+  return true;
+}
+
 /* All Lua files below fd; takes the descriptor. */
 static ml_rc read_dir(int fd, const char *prefix, folder *f, tell_fault *t,
                       int depth) {
@@ -131,7 +146,7 @@ static ml_rc read_dir(int fd, const char *prefix, folder *f, tell_fault *t,
       rc = read_dir(openat(dirfd(d), de->d_name,
                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
                     sub, f, t, depth + 1);
-    } else if (is_lua(de->d_name)) {
+    } else if (is_lua(de->d_name) || is_template(prefix, de->d_name)) {
       rc = read_file(dirfd(d), de->d_name, name, f, t);
     } else if (strlen(de->d_name) > 4 &&
                strcmp(de->d_name + strlen(de->d_name) - 4, ".lua") == 0) {

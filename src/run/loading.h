@@ -54,6 +54,9 @@ bundle *bundle_make(uint32_t no, const uint8_t hash[32], ml_str name,
                     ml_flow **flows, size_t count, ml_ruleset *rules,
                     int64_t at_ms);
 
+/* loading_templates.c: ML_INVALID when one of the folder's is wrong, told. */
+ml_rc load_check_templates(loadrun *l, const evaluated *v);
+
 /* loading_rules.c: in the order in which they are called */
 void load_ask_rules(loadrun *l);
 void load_take_rules(loadrun *l, evaluated *v, const ml_json *tree);
