@@ -26,7 +26,7 @@ $(BUILD)/moonlane: $(BUILD)/obj/cmd/main.o $(BUILD)/libmoonlane.a
 $(BUILD)/kintone-sim: $(SIM) $(BUILD)/libmoonlane.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/smtp-capture: $(CAPTURE) $(BUILD)/libmoonlane.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lssl
 $(BUILD)/account-sim: $(ACCOUNT) $(BUILD)/libmoonlane.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/libmoonlane.a: $(OBJ)
@@ -51,7 +51,8 @@ $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 $(addprefix $(BUILD)/tests/,test_store test_store_file test_store_fault test_store_backup): $(wildcard tests/store_suite*.c)
-$(BUILD)/tests/test_mail: contrib/smtp-capture/capture.c
+$(BUILD)/tests/test_mail: contrib/smtp-capture/capture.c contrib/smtp-capture/tls.c
+$(BUILD)/tests/test_mail: LDLIBS += -lssl
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -MMD -MP -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS) -lcmocka

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -211,7 +213,16 @@ static struct {
   ml_mail_end end;
   int code;
   char why[400];
+  char dir[64], pem[80];         /* "": no certificate was made */
 } fix;
+
+static void remove_pem(void) {
+  if (fix.pem[0] == '\0')
+    return;
+  unlink(fix.pem);
+  rmdir(fix.dir);
+  fix.pem[0] = '\0';
+}
 
 static void fix_with(const char *login) {
   char bound[128];
@@ -245,6 +256,7 @@ static int fix_close(void **state) {
   ml_mailer_free(fix.mailer);
   sc_capture_free(fix.capture);
   ml_loop_free(fix.loop);
+  remove_pem();
   return 0;
 }
 
@@ -406,6 +418,159 @@ static void without_tls_nothing_is_sent_where_it_is_required(void **state) {
   assert_int_equal(fix.end, ML_MAIL_TAKEN);
 }
 
+/* ---- TLS: a server with a certificate of its own making ---- */
+
+/* host: what the certificate is for; NULL: for the server. */
+static void with_tls(const char *host, bool at_once) {
+  ml_err e = {0};
+
+  snprintf(fix.dir, sizeof fix.dir, "/tmp/moonlane-mail-XXXXXX");
+  assert_non_null(mkdtemp(fix.dir));
+  snprintf(fix.pem, sizeof fix.pem, "%s/ca.pem", fix.dir);
+  if (sc_capture_tls(fix.capture, host, at_once, fix.pem, &e) != ML_OK)
+    fail_msg("%s", e.text);
+  if (at_once) {
+    memmove(fix.url + 5, fix.url + 4, strlen(fix.url + 4) + 1);
+    memcpy(fix.url, "smtps", 5);
+    fix.server.url = ml_str_of(fix.url);
+  }
+  fix.server.ca_file = ml_str_of(fix.pem);
+  fix.server.tls = ML_MAIL_TLS_REQUIRE;
+}
+
+/* What the last mail of the capture's list says of how it came. */
+static bool listed(const char *part) {
+  ml_buf list = {0};
+  bool found;
+  ml_jw w;
+
+  ml_jw_init(&w, &list);
+  sc_capture_list(fix.capture, &w);
+  found = strstr(list.p, part) != NULL;
+  ml_buf_free(&list);
+  return found;
+}
+
+static void a_mail_goes_over_tls(bool at_once) {
+  with_tls(NULL, at_once);
+  send_one();
+  if (fix.end != ML_MAIL_TAKEN)
+    fail_msg("%s", fix.why);
+  assert_true(listed("\"tls\":true,\"login\":false"));
+}
+
+static void over_tls_from_the_first_byte(void **state) {
+  (void)state;
+  a_mail_goes_over_tls(true);
+}
+
+static void over_tls_by_starttls(void **state) {
+  (void)state;
+  a_mail_goes_over_tls(false);
+}
+
+/* Offered, it is taken where it need not be. */
+static void tls_is_tried(void **state) {
+  (void)state;
+  with_tls(NULL, false);
+  fix.server.tls = ML_MAIL_TLS_TRY;
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_TAKEN);
+  assert_true(listed("\"tls\":true"));
+}
+
+/* Nobody vouches for it, or it is another's: not yet, with the reason, and
+** neither mail nor password has left. */
+static void a_certificate_must_be_known(void **state) {
+  static const struct { const char *host; bool known, at_once; } rows[] = {
+    {NULL, false, true}, {NULL, false, false},
+    {"mail.other.example", true, true}, {"mail.other.example", true, false}};
+  char url[160];
+
+  (void)state;
+  snprintf(url, sizeof url, "%s", fix.url);
+  fix.server.user = ML_STR("me");
+  fix.server.password = ML_STR("s3cret");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    snprintf(fix.url, sizeof fix.url, "%s", url);
+    fix.server.url = ml_str_of(fix.url);
+    with_tls(rows[i].host, rows[i].at_once);
+    if (!rows[i].known)
+      fix.server.ca_file = ML_NOSTR;
+    send_one();
+    assert_int_equal(fix.end, ML_MAIL_NOT_YET);
+    assert_non_null(strstr(fix.why, "no mail server took it: SSL"));
+    assert_int_equal(sc_capture_count(fix.capture), 0);
+    remove_pem();
+  }
+  snprintf(fix.url, sizeof fix.url, "%s", url);
+  fix.server.url = ml_str_of(fix.url);
+  with_tls(NULL, false);
+  send_one();                    /* the server is right after all */
+  assert_int_equal(fix.end, ML_MAIL_TAKEN);
+  assert_true(listed("\"tls\":true,\"login\":true"));
+}
+
+static void it_logs_in_over_tls(void **state) {
+  (void)state;
+  fix.server.user = ML_STR("me");
+  fix.server.password = ML_STR("wrong");
+  with_tls(NULL, true);
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_NOT_YET);
+  assert_int_equal(fix.code, 535);
+  fix.server.password = ML_STR("s3cret");
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_TAKEN);
+  assert_true(listed("\"tls\":true,\"login\":true"));
+  assert_int_equal(sc_capture_count(fix.capture), 1);
+}
+
+/* The same answers mean the same as in the open. */
+static void faults_over_tls(void **state) {
+  static const struct { const char *at, *what; ml_mail_end end; } rows[] = {
+    {"rcpt", "550", ML_MAIL_REFUSED}, {"rcpt", "450", ML_MAIL_NOT_YET},
+    {"end", "552", ML_MAIL_REFUSED}, {"end", "451", ML_MAIL_NOT_YET},
+    {"tls", "454", ML_MAIL_NOT_YET}, {"tls", "drop", ML_MAIL_NOT_YET},
+    {"data", "drop", ML_MAIL_NOT_YET}, {"tls", "hang", ML_MAIL_NOT_YET},
+    {"end", "hang", ML_MAIL_NOT_YET}};
+
+  (void)state;
+  with_tls(NULL, false);
+  fix.server.timeout_ms = 500;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    fault(rows[i].at, rows[i].what);
+    send_one();
+    if (fix.end != rows[i].end)
+      fail_msg("%s at %s: %s", rows[i].what, rows[i].at, fix.why);
+  }
+  assert_int_equal(sc_capture_count(fix.capture), 0);
+  fix.server.timeout_ms = 20000;
+  fault("end", "drop");          /* kept, and nobody was told */
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_NOT_YET);
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_TAKEN);
+  assert_int_equal(sc_capture_count(fix.capture), 2);
+  assert_true(ml_str_eq(sc_capture_raw(fix.capture, 0),
+                        sc_capture_raw(fix.capture, 1)));
+  assert_non_null(strstr(sc_capture_raw(fix.capture, 1).p, "Message-ID: <"));
+}
+
+/* It says smtps, and the server speaks in the open; or hangs in between. */
+static void a_handshake_that_never_ends(void **state) {
+  (void)state;
+  with_tls(NULL, true);
+  fix.server.timeout_ms = 300;
+  fault("tls", "hang");
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_NOT_YET);
+  fault("tls", "drop");
+  send_one();
+  assert_int_equal(fix.end, ML_MAIL_NOT_YET);
+  assert_int_equal(sc_capture_count(fix.capture), 0);
+}
+
 static void it_logs_in(void **state) {
   (void)state;
   send_one();                    /* without a login: 530, which is ours to mend */
@@ -467,6 +632,14 @@ int main(void) {
     NET(a_private_address_needs_the_operator),
     NET(without_tls_nothing_is_sent_where_it_is_required),
     cmocka_unit_test_setup_teardown(it_logs_in, fix_open_login, fix_close),
+    NET(over_tls_from_the_first_byte),
+    NET(over_tls_by_starttls),
+    NET(tls_is_tried),
+    cmocka_unit_test_setup_teardown(a_certificate_must_be_known, fix_open_login,
+                                    fix_close),
+    cmocka_unit_test_setup_teardown(it_logs_in_over_tls, fix_open_login, fix_close),
+    NET(faults_over_tls),
+    NET(a_handshake_that_never_ends),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

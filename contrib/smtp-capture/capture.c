@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "net/listen.h"
+#include "tls.h"
 
 #define LINE_MAX_ 4096u
 #define MAIL_MAX (4u << 20)
@@ -21,6 +22,7 @@
 typedef struct mail {
   struct mail *next;
   ml_buf from, to, raw;
+  bool tls, known;               /* how it came */
 } mail;
 
 typedef enum state { S_NEW, S_GREETED, S_MAIL, S_RCPT, S_DATA, S_AUTH } state;
@@ -32,6 +34,8 @@ typedef struct session {
   ml_loop_fd *watch;
   state at;
   bool known;                    /* logged in */
+  bool greeted;
+  sc_tls_link *tls;              /* NULL: in the open */
   bool stuck;                    /* a fault: no answer ever */
   ml_buf in;
   mail *mail;
@@ -47,6 +51,8 @@ struct sc_capture {
   ml_listen listen;
   ml_loop_fd *watch;
   char *pair;
+  sc_tls *tls;                   /* NULL: none */
+  bool tls_at_once;              /* no STARTTLS: from the first byte */
   session *sessions;
   size_t session_count;
   mail *first, **end;
@@ -74,24 +80,34 @@ static void session_free(session *s) {
   close(s->fd);
   ml_buf_free(&s->in);
   mail_free(s->mail);
+  sc_tls_close(s->tls);
   ml_mem_free(s);
 }
 
 /* Answers are short: a client that does not take one at once has gone. */
-static bool say(session *s, const char *line) {
-  size_t n = strlen(line);
+static bool put(session *s, const char *bytes, size_t n) {
+  return n == 0 || send(s->fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
 
-  if (s->stuck || send(s->fd, line, n, MSG_NOSIGNAL) == (ssize_t)n)
-    return true;
-  session_free(s);
-  return false;
+static bool say(session *s, const char *line) {
+  ml_buf b = {0};
+  bool ok = true;
+
+  if (!s->stuck && s->tls == NULL)
+    ok = put(s, line, strlen(line));
+  else if (!s->stuck)
+    ok = sc_tls_say(s->tls, line, strlen(line), &b) && put(s, b.p, b.len);
+  ml_buf_free(&b);
+  if (!ok)
+    session_free(s);
+  return ok;
 }
 
 /* ---- faults ---- */
 
 static bool is_place(ml_str at) {
-  static const char *const places[] = {"connect", "ehlo", "auth", "mail",
-                                       "rcpt", "data", "end"};
+  static const char *const places[] = {"connect", "tls", "ehlo", "auth",
+                                       "mail", "rcpt", "data", "end"};
 
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
     if (ml_str_is(at, places[i]))
@@ -118,6 +134,8 @@ bool sc_capture_fault(sc_capture *c, ml_str at, ml_str what, int64_t times) {
 static void keep(session *s) {
   sc_capture *c = s->c;
 
+  s->mail->tls = s->tls != NULL;
+  s->mail->known = s->known;
   *c->end = s->mail;
   c->end = &s->mail->next;
   c->count++;
@@ -159,7 +177,13 @@ static bool is_verb(ml_str line, const char *verb) {
          (line.n == n || line.p[n] == ' ' || verb[n - 1] == ':');
 }
 
+/* Logging in is offered only where the password is not seen. */
+static bool may_log_in(const session *s) {
+  return s->c->pair != NULL && (s->c->tls == NULL || s->tls != NULL);
+}
+
 static bool greet(session *s, ml_str line) {
+  char text[120];
   bool gone;
 
   if (goes_wrong(s, "ehlo", &gone))
@@ -167,9 +191,30 @@ static bool greet(session *s, ml_str line) {
   s->at = S_GREETED;
   if (is_verb(line, "HELO"))
     return say(s, "250 smtp-capture\r\n");
-  return say(s, s->c->pair != NULL
-                    ? "250-smtp-capture\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n"
-                    : "250-smtp-capture\r\n250 8BITMIME\r\n");
+  snprintf(text, sizeof text, "250-smtp-capture\r\n%s%s250 8BITMIME\r\n",
+           s->c->tls != NULL && s->tls == NULL ? "250-STARTTLS\r\n" : "",
+           may_log_in(s) ? "250-AUTH PLAIN\r\n" : "");
+  return say(s, text);
+}
+
+/* What was said in the open is forgotten. */
+static bool start_tls(session *s) {
+  bool gone;
+
+  if (s->c->tls == NULL || s->tls != NULL || s->at == S_NEW)
+    return say(s, "503 not now\r\n");
+  if (goes_wrong(s, "tls", &gone))
+    return !gone;
+  if (!say(s, "220 go on\r\n"))
+    return false;
+  s->tls = sc_tls_open(s->c->tls);
+  if (s->tls == NULL) {
+    session_free(s);
+    return false;
+  }
+  s->at = S_NEW;
+  s->known = false;
+  return true;
 }
 
 /* NUL user NUL password, in base64. */
@@ -197,6 +242,8 @@ static bool auth(session *s, ml_str line) {
 
   if (s->c->pair == NULL || !is_verb(line, "AUTH PLAIN"))
     return say(s, "504 no such way\r\n");
+  if (!may_log_in(s))
+    return say(s, "538 not in the open\r\n");
   if (word.n > 1)
     return log_in(s, (ml_str){word.p + 1, word.n - 1});
   s->at = S_AUTH;
@@ -261,6 +308,8 @@ static bool data(session *s) {
 static bool command(session *s, ml_str line) {
   if (is_verb(line, "EHLO") || is_verb(line, "HELO"))
     return greet(s, line);
+  if (is_verb(line, "STARTTLS"))
+    return start_tls(s);
   if (is_verb(line, "AUTH"))
     return auth(s, line);
   if (is_verb(line, "MAIL FROM:"))
@@ -318,34 +367,62 @@ static bool take_line(session *s, ml_str line) {
 
 /* ---- sockets ---- */
 
+/* The first words; with TLS from the first byte they wait for its handshake. */
+static bool welcome(session *s) {
+  bool gone;
+
+  if (s->greeted || s->stuck || (s->tls != NULL && !sc_tls_is_up(s->tls)))
+    return true;
+  s->greeted = true;
+  if (goes_wrong(s, "connect", &gone))
+    return !gone;
+  return say(s, "220 smtp-capture\r\n");
+}
+
+/* What came, as plain lines.  false: the session is to end. */
+static bool receive(session *s, const char *bytes, size_t n) {
+  ml_buf out = {0};
+  bool ok = true;
+
+  if (s->tls == NULL) {
+    ml_buf_put(&s->in, bytes, n);
+  } else {
+    ok = sc_tls_take(s->tls, bytes, n, &s->in, &out);
+    ok = put(s, out.p, out.len) && ok;
+  }
+  ml_buf_free(&out);
+  return ok && !s->in.bad;
+}
+
 static void on_input(void *arg, bool readable, bool writable) {
   session *s = arg;
   char bytes[16384];
   ssize_t n = recv(s->fd, bytes, sizeof bytes, 0);
   const char *nl;
   size_t used = 0;
+  bool open;
 
   (void)readable;
   (void)writable;
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
-  if (n > 0)
-    ml_buf_put(&s->in, bytes, (size_t)n);
-  if (n <= 0 || s->in.bad) {
-    session_free(s);
+  open = n > 0 && (s->stuck || receive(s, bytes, (size_t)n));
+  if (open && !welcome(s))
     return;
-  }
   while (!s->stuck &&
          (nl = memmem(s->in.p + used, s->in.len - used, "\r\n", 2)) != NULL) {
     ml_str line = {s->in.p + used, (size_t)(nl - s->in.p) - used};
+    bool opened = s->tls == NULL;
 
     used += line.n + 2;
     if (!take_line(s, line))
       return;
+    if (opened && s->tls != NULL)
+      used = s->in.len;            /* nothing of before counts behind it */
   }
   memmove(s->in.p, s->in.p + used, s->in.len - used);
   s->in.len -= used;
-  if (s->in.len > LINE_MAX_)
+  if (!open || s->in.len > LINE_MAX_)
     session_free(s);
 }
 
@@ -374,13 +451,13 @@ static void on_client(void *arg, bool readable, bool writable) {
     s->next->prev = s;
   c->sessions = s;
   c->session_count++;
-  if (goes_wrong(s, "connect", &gone)) {
-    if (!gone)
-      ml_loop_fd_want(s->watch, true, false);
+  ml_loop_fd_want(s->watch, true, false);
+  if (c->tls_at_once && goes_wrong(s, "tls", &gone))
     return;
-  }
-  if (say(s, "220 smtp-capture\r\n"))
-    ml_loop_fd_want(s->watch, true, false);
+  if (c->tls_at_once && (s->tls = sc_tls_open(c->tls)) == NULL)
+    session_free(s);
+  else
+    welcome(s);
 }
 
 ml_rc sc_capture_new(ml_loop *l, const char *address, const char *pair,
@@ -409,6 +486,20 @@ ml_rc sc_capture_new(ml_loop *l, const char *address, const char *pair,
   return ML_OK;
 }
 
+ml_rc sc_capture_tls(sc_capture *c, const char *host, bool at_once,
+                     const char *path, ml_err *e) {
+  sc_tls *t = sc_tls_new(host);
+
+  if (t == NULL || !sc_tls_save(t, path)) {
+    sc_tls_free(t);
+    return ml_err_set(e, ML_IO, "", "no certificate could be made at %s", path);
+  }
+  sc_tls_free(c->tls);
+  c->tls = t;
+  c->tls_at_once = at_once;
+  return ML_OK;
+}
+
 void sc_capture_clear(sc_capture *c) {
   mail *m;
 
@@ -430,6 +521,7 @@ void sc_capture_free(sc_capture *c) {
   ml_loop_fd_free(c->watch);
   ml_listen_close(&c->listen);
   ml_mem_free(c->pair);
+  sc_tls_free(c->tls);
   ml_mem_free(c);
 }
 
@@ -529,6 +621,8 @@ static void put_mail(ml_jw *w, const mail *m) {
   put_buf(w, "id", &id);
   put_buf(w, "subject", &subject);
   put_buf(w, "body", &body);
+  ml_jw_kbool(w, "tls", m->tls);
+  ml_jw_kbool(w, "login", m->known);
   ml_jw_kstr(w, "raw", raw);
   ml_jw_end(w);
   ml_buf_free(&coded);

@@ -21,7 +21,8 @@ static const char usage[] =
   "smtp-capture - keeps the mail it is given; faults on demand\n"
   "\n"
   "  smtp-capture\n"
-  "  smtp-capture --listen 127.0.0.1:2525 --http 127.0.0.1:2580 --login me:secret\n";
+  "  smtp-capture --listen 127.0.0.1:2525 --http 127.0.0.1:2580 --login me:secret\n"
+  "  smtp-capture --tls start --certificate FILE    or --tls at-once; makes FILE\n";
 
 static const char *const json[] = {"Content-Type: application/json", NULL};
 
@@ -40,7 +41,7 @@ static void set_fault(sc_capture *c, ml_request *q) {
   if (ok)
     ml_reply(q, 204, NULL, ML_STR(""));
   else
-    ml_reply(q, 400, json, ML_STR("{\"error\":\"at: connect, ehlo, auth, mail, "
+    ml_reply(q, 400, json, ML_STR("{\"error\":\"at: connect, tls, ehlo, auth, mail, "
                                   "rcpt, data or end; what: hang, drop or "
                                   "\\\"400\\\" to \\\"599\\\"\"}"));
 }
@@ -89,13 +90,16 @@ static void run(ml_loop *l) {
 int main(int argc, char **argv) {
   static const struct option longs[] = {
     {"listen", required_argument, NULL, 'l'}, {"http", required_argument, NULL, 'h'},
-    {"login", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+    {"login", required_argument, NULL, 'p'}, {"tls", required_argument, NULL, 't'},
+    {"certificate", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
   const char *smtp = "127.0.0.1:0", *http = "127.0.0.1:0", *pair = NULL;
+  const char *tls = NULL, *path = NULL;
   char smtp_bound[128], http_bound[128];
   ml_server *server = NULL;
   sc_capture *c = NULL;
   ml_loop *l = NULL;
   ml_err e = {0};
+  bool at_once;
   int o;
 
   while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -103,7 +107,14 @@ int main(int argc, char **argv) {
       fputs(usage, stderr);
       return 2;
     }
-    *(o == 'l' ? &smtp : o == 'h' ? &http : &pair) = optarg;
+    *(o == 'l' ? &smtp : o == 'h' ? &http : o == 't' ? &tls : o == 'c' ? &path
+                                                          : &pair) = optarg;
+  }
+  at_once = tls != NULL && strcmp(tls, "at-once") == 0;
+  if ((tls == NULL) != (path == NULL) ||
+      (tls != NULL && !at_once && strcmp(tls, "start") != 0)) {
+    fputs(usage, stderr);
+    return 2;
   }
   if (!(begins(smtp, "127.") || begins(smtp, "[::1]:")) ||
       !(begins(http, "127.") || begins(http, "[::1]:")))
@@ -111,10 +122,13 @@ int main(int argc, char **argv) {
   if (ml_loop_new(NULL, &l) != ML_OK ||
       sc_capture_new(l, smtp, pair, smtp_bound, &c, &e) != ML_OK)
     die("the mail server could not be made: ", e.text);
+  if (path != NULL && sc_capture_tls(c, NULL, at_once, path, &e) != ML_OK)
+    die("", e.text);
   if (ml_server_new(l, NULL, serve, c, &server) != ML_OK ||
       ml_server_listen(server, http, http_bound, &e) != ML_OK)
     die("the HTTP server could not be made: ", e.text);
-  printf("smtp://%s\nhttp://%s\n", smtp_bound, http_bound);
+  printf("%s://%s\nhttp://%s\n", at_once ? "smtps" : "smtp", smtp_bound,
+         http_bound);
   fflush(stdout);
   run(l);
   ml_server_free(server);

@@ -13,6 +13,8 @@ const ml_opt ml_opts_serve[] = {
   {"mail-url", "URL", "where mail goes: smtp://HOST:PORT or smtps://HOST:PORT", 0},
   {"mail-from", "ADDRESS", "who mails come from: A name <name@host>", 0},
   {"mail-tls", "HOW", "require, try or none (require)", 0},
+  {"mail-ca-file", "FILE", "who vouches for the mail server, instead of the "
+   "system's list", 0},
   {"workers", "N", "script workers (as many as cores, 2 to 8)", 0},
   {"workflow-calls", "N", "outgoing calls of one workflow at once (8)", 0},
   {"isolation", "WHAT", "author: a worker serves one owner's scripts; or none", 0},

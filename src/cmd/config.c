@@ -29,7 +29,7 @@ static const struct key {
   {"timeout", TEXT},  {"rules", LIST},
   {"mail_url", TEXT}, {"mail_from", TEXT}, {"mail_user", TEXT},
   {"mail_password", TEXT}, {"mail_password_file", TEXT}, {"mail_tls", TEXT},
-  {"mail_timeout", TEXT},
+  {"mail_timeout", TEXT}, {"mail_ca_file", TEXT},
   {"isolation", TEXT}, {"owner", LIST},
 };
 

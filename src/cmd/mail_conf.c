@@ -7,7 +7,7 @@
 #include "cmd/files.h"
 #include "net/mail_text.h"
 
-enum { PASSWORD_MAX = 1000 };
+enum { PASSWORD_MAX = 1000, CA_MAX = 4 << 20 };
 
 static ml_str value(const ml_args *a, const char *name) {
   const char *v = ml_args_get(a, name);
@@ -56,6 +56,24 @@ static ml_rc read_password(ml_mail_conf *m, const ml_args *a, ml_err *e) {
   return rc;
 }
 
+/* It is read again for each mail: what cannot be read now will not be then. */
+static ml_rc read_ca(ml_mail_conf *m, const ml_args *a, ml_err *e) {
+  static const char begin[] = "-----BEGIN CERTIFICATE-----";
+  ml_buf b = {0};
+  ml_rc rc = ML_OK;
+
+  m->server.ca_file = value(a, "mail-ca-file");
+  if (m->server.ca_file.p == NULL)
+    return ML_OK;
+  rc = ml_file_read(m->server.ca_file.p, CA_MAX, &b, e);
+  if (rc == ML_OK && (b.len == 0 || memmem(b.p, b.len, begin, sizeof begin - 1) ==
+                                        NULL))
+    rc = ml_err_set(e, ML_INVALID, NULL, "mail_ca_file: '%.200s' holds no "
+                    "certificate (PEM)", m->server.ca_file.p);
+  ml_buf_free(&b);
+  return rc;
+}
+
 static ml_rc check(const ml_mail_conf *m, ml_err *e) {
   ml_str name, address;
   ml_rc rc;
@@ -82,6 +100,8 @@ ml_rc ml_mail_conf_read(ml_mail_conf *m, const ml_args *a, const ml_str *allow,
   rc = read_tls(m, a, e);
   if (rc == ML_OK)
     rc = read_password(m, a, e);
+  if (rc == ML_OK)
+    rc = read_ca(m, a, e);
   if (rc == ML_OK)
     rc = ml_args_duration(a, "mail-timeout", 0, &m->server.timeout_ms, e);
   return rc == ML_OK ? check(m, e) : rc;

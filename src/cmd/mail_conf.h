@@ -1,7 +1,7 @@
 /*
 ** mail_conf.h - the mail server as it is configured: mail_url, mail_from,
 ** mail_user, mail_password or mail_password_file, mail_tls (require, try, none),
-** mail_timeout.
+** mail_ca_file, mail_timeout.
 */
 #ifndef ML_CMD_MAIL_CONF_H
 #define ML_CMD_MAIL_CONF_H

@@ -41,7 +41,7 @@ typedef struct mail {
   ml_arena texts;
   ml_str message;
   size_t sent;                   /* of the message */
-  const char *url, *user, *password;
+  const char *url, *user, *password, *ca_file;
   ml_mail_tls tls;
   int64_t timeout_ms;
   ml_str *allow;
@@ -269,6 +269,8 @@ static bool set_options(mail *k, CURL *e) {
                           k->timeout_ms < CONNECT_MS ? (long)k->timeout_ms
                                                      : (long)CONNECT_MS);
   ok &= !curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)k->timeout_ms);
+  if (k->ca_file != NULL)
+    ok &= !curl_easy_setopt(e, CURLOPT_CAINFO, k->ca_file);
   if (k->user != NULL) {
     ok &= !curl_easy_setopt(e, CURLOPT_USERNAME, k->user);
     ok &= !curl_easy_setopt(e, CURLOPT_PASSWORD, k->password);
@@ -405,6 +407,8 @@ static bool copy_all(mail *k, const ml_mail_call *call) {
       return false;
   }
   k->allow_count = s->allow_count;
+  if (s->ca_file.p != NULL && (k->ca_file = copy(k, s->ca_file)) == NULL)
+    return false;
   if (s->user.p != NULL) {
     k->user = copy(k, s->user);
     k->password = copy(k, s->password);

@@ -35,6 +35,7 @@ typedef struct ml_mail_server {
   ml_str url;                    /* smtp://host:port, smtps://host:port */
   ml_str user, password;         /* none: not logged in */
   ml_mail_tls tls;
+  ml_str ca_file;                /* PEM of who vouches for it; none: the system's */
   int64_t timeout_ms;            /* one message; 0: 120 s */
   const ml_str *allow;           /* private addresses, as in ml_http_call */
   size_t allow_count;
