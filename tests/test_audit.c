@@ -237,6 +237,33 @@ static void a_healthy_store_has_none(void **state) {
     }
 }
 
+/* Stored as New and killed there; from there; and at its end. */
+static void one_that_is_stored_as_new_first_is_sound(void **state) {
+  kit_came c;
+
+  (void)state;
+  kit_begin();
+  kit_flow("first", HEAD "return ml.workflow { 'first', new_first = true, lanes = { s = "
+           "'S' },\n  phases = { { 'one', ml.activity { 'a', lane = 's', run = function(ctx) "
+           "ctx:sleep '1h' end } } } }\n");
+  ml_run_put(kit.run, kit_start_input("first", NULL, &c));
+  while (kit_see(0).all_count == 0) {
+    ml_loop_turn(kit.loop, 0);
+    ml_run_reap(kit.run);
+  }
+  kit_is(1, ML_OPEN, ML_RUN_NEW);
+  kit_crash();
+  kit_begin();
+  kit_is(1, ML_OPEN, ML_RUN_NEW);
+  sound();
+  kit_settle();
+  kit_is(1, ML_OPEN, ML_RUN_RUNNING);
+  sound();
+  kit_pass(3600000);
+  kit_is(1, ML_COMPLETED, ML_RUN_COMPLETED);
+  sound();
+}
+
 /* ---- invariant 8: columns ---- */
 
 /* One way to break a process that stands at a stage, by SQL. */
@@ -648,6 +675,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
   const struct CMUnitTest tests[] = {
     T(a_healthy_store_has_none),
+    T(one_that_is_stored_as_new_first_is_sound),
     T(a_lost_moment), T(a_wrong_moment), T(a_lease_that_is_none),
     T(a_lost_lease),
     T(a_task_that_is_in_no_list), T(a_task_row_that_says_something_else),

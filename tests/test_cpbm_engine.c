@@ -181,7 +181,7 @@ static void c6_1_all_activities_are_new_before_the_first_pass(void **s) {
     n = stored_first();
     kit_is(n, ML_OPEN, ML_RUN_NEW);
     assert_string_equal(shown(n, true), all);
-    assert_int_equal(kit_see(n).history_count, 1);
+    assert_int_equal(kit_see(n).history_count, 2);
     tx_is(ML_TX_RUNNING, NULL);
     if (crash) {
       kit_crash();
@@ -193,9 +193,10 @@ static void c6_1_all_activities_are_new_before_the_first_pass(void **s) {
                         "last=New");
     l = kit_see(n);
     assert_int_equal(l.history[0].told, ML_TOLD_STARTED);
-    assert_int_equal(l.history[1].told, ML_TOLD_RUN);
-    assert_true(ml_str_is(l.history[1].text, "Running"));
-    assert_int_equal(l.history[2].told, ML_TOLD_PHASE);
+    assert_int_equal(kit_told(&l, ML_TOLD_RUN, "New"), 1);
+    assert_int_equal(l.history[2].told, ML_TOLD_RUN);
+    assert_true(ml_str_is(l.history[2].text, "Running"));
+    assert_int_equal(l.history[3].told, ML_TOLD_PHASE);
     kit_teardown(s);
     kit_setup(s);
   }

@@ -99,6 +99,7 @@ static ml_rc on_started(step *s) {
   st->phase = s->f->lists[0].first_phase;
   if (s->f->new_first) {         /* not before this is on disk: ML_EV_WOKE */
     p->run = ML_RUN_NEW;
+    tell(s, ML_TOLD_RUN, 0, -1, ml_str_of(ml_runs_name(ML_RUN_NEW)));
     effect(s, ML_DO_BEGIN, st->no);
     return ML_OK;
   }

@@ -197,7 +197,8 @@ static void judge_dates(court *c) {
 }
 
 /* An open one's run is that of its activities together; one that was started
-** has begun, also an object, whose flow has no phases. */
+** has begun, also an object, whose flow has no phases: all but one that its
+** workflow has stored as New first. */
 static void judge_run(court *c) {
   const ml_process *p = c->p;
   ml_acts *acts = ml_arena_alloc(c->arena, (p->act_count + 1) * sizeof *acts);
@@ -211,7 +212,8 @@ static void judge_run(court *c) {
   for (uint32_t i = 0; i < p->act_count; i++)
     if (!p->acts[i].aside)
       acts[n++] = p->acts[i].status;
-  run = ml_move_aggregate(acts, n, true, false);
+  run = ml_move_aggregate(acts, n, p->run != ML_RUN_NEW || !c->f->new_first,
+                          false);
   for (uint32_t i = 0; i < p->strand_count; i++)
     if (p->strands[i].stuck)
       run = ML_RUN_ERROR;
