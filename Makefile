@@ -101,8 +101,10 @@ check-alloc: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_alloc
 	@$(BUILD)/check_alloc $(if $(FULL),--full)
 check-kill: setup
-	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_kill
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/account-sim \
+	  $(BUILD)/smtp-capture $(BUILD)/tests/test_kill
 	@BUILD=$(BUILD) $(BUILD)/tests/test_kill --kills $(or $(KILLS),100)
+	@BUILD=$(abspath $(BUILD)) tests/t_kill_cloudportal --kills $(or $(KILLS),100)
 check-million: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_million
 	@BUILD=$(BUILD) $(BUILD)/tests/test_million --count $(or $(COUNT),1000000)

@@ -11,7 +11,7 @@
 
 #include "sim.h"
 
-enum { LOOK_MS = 100, ASKING_MAX = 8 };
+enum { LOOK_MS = 100, ASKING_MAX = 8, TIMEOUT_MS = 10000 };
 
 static const ml_str loopback[] = {{"127.0.0.1:*", 11}, {"[::1]:*", 7}};
 
@@ -122,6 +122,7 @@ void as_portal_list(as_call *c) {
 typedef struct asking {
   as_sim *sim;
   int64_t no;                    /* of the wish; 0: nobody waits for it */
+  unsigned era;
 } asking;
 
 /* What the wish was about becomes what was wished. */
@@ -159,6 +160,10 @@ static void answered(void *arg, const ml_http_answer *answer) {
   ml_arena a = {0};
   ml_json *v = NULL;
 
+  if (k->era != k->sim->era) {
+    ml_mem_free(k);
+    return;
+  }
   k->sim->asking--;
   if (k->no != 0 && answer->end == ML_HTTP_COMPLETE && answer->status < 300 &&
       ml_json_parse(&a, answer->body.p, answer->body.n, NULL, &v, NULL) == ML_OK)
@@ -175,7 +180,8 @@ static void ask(as_sim *sim, int64_t no, const char *method, const char *path,
   char url[600], auth[340], key_line[80];
   ml_str headers[3];
   ml_http_call call = {.method = ml_str_of(method), .body = body, .headers = headers,
-                       .allow = loopback, .allow_count = 2};
+                       .allow = loopback, .allow_count = 2,
+                       .timeout_ms = TIMEOUT_MS};
   asking *k = ml_mem_zero(sizeof *k);
 
   if (k == NULL)
@@ -191,6 +197,7 @@ static void ask(as_sim *sim, int64_t no, const char *method, const char *path,
     headers[call.header_count++] = ml_str_of(key_line);
   k->sim = sim;
   k->no = no;
+  k->era = sim->era;
   sim->asking++;
   if (sim->http->send(sim->http, &call, answered, k, NULL, NULL) != ML_OK) {
     sim->asking--;

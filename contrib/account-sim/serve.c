@@ -162,6 +162,8 @@ static void set_engine(as_call *c) {
     refuse(c, 400, "url and token are wanted");
     return;
   }
+  c->sim->era++;
+  c->sim->asking = 0;            /* those of the one before may never end */
   memcpy(c->sim->engine, url.p, url.n + 1);
   memcpy(c->sim->engine_token, token.p != NULL ? token.p : "", token.n + 1);
   ml_loop_timer_set(c->sim->timer, 0);

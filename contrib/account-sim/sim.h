@@ -51,7 +51,9 @@ typedef struct as_sim {
   sqlite3 *db;
   const char *token;
   char engine[200], engine_token[300];   /* "" until told */
-  size_t asking;                 /* calls to the engine under way */
+  size_t asking;                 /* calls to this engine under way */
+  unsigned era;                  /* counts the engines it was told of: an answer
+                                    of one before is not listened to */
 } as_sim;
 
 /* One request, or a step of the portal's own. */
