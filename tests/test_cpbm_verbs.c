@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -11,6 +12,7 @@
 #include "cmd/args.h"
 #include "cmd/cmd_import.h"
 #include "cmd/literal.h"
+#include "cpbm_faults.h"
 #include "cpbm_kit.h"
 
 #define PAIR "--map", SAMPLES "transactionWorkflowMap.xml", "--workflows", \
@@ -161,6 +163,49 @@ static void check(void **state) {
   assert_non_null(strstr(err.p, "odd.xml:4: warning: Match has an unknown"));
   ml_buf_free(&map);
   ml_buf_free(&edited);
+}
+
+/* Each variant of the pair with one mistake: exit 1, and file:line: reason. */
+static void every_single_fault(void **state) {
+  static const char *const paths[3] = {"map", "workflows", "beans"};
+  static const char *const names[3] = {
+    "transactionWorkflowMap.xml", "workflows.xml",
+    "applicationContext-workflow-customizations.xml"};
+  size_t pair = 0;
+  int here = open(".", O_RDONLY | O_DIRECTORY);
+
+  (void)state;
+  assert_true(here >= 0);
+  for (size_t i = 0; i < LEN(faults); i++) {
+    size_t k = faults[i].file == 'm' ? 0 : faults[i].file == 'w' ? 1 : 2;
+    char at[320], *line;
+
+    for (size_t f = 0; f < 3; f++) {
+      ml_buf text = {0}, edited = {0};
+
+      sample(names[f], &text);
+      if (f == k)
+        replace_in(&edited, text_of(&text), faults[i].find, faults[i].with);
+      put_file(in_work(paths[f]), text_of(f == k ? &edited : &text));
+      ml_buf_free(&text);
+      ml_buf_free(&edited);
+    }
+    assert_int_equal(chdir(work), 0);
+    assert_int_equal(IMPORT("cpbm", "--map", paths[0], "--workflows", paths[1],
+                            "--beans", paths[2], "--check"), 1);
+    assert_int_equal(fchdir(here), 0);
+    snprintf(at, sizeof at, "%s:%u: ", paths[k], faults[i].line);
+    line = strstr(err.p, at);
+    if (line == NULL || strstr(line, faults[i].has) == NULL)
+      fail_msg("%zu: '%s': wanted '%s...%s', got %s", i, faults[i].with, at,
+               faults[i].has, err.p);
+    assert_int_equal(out.len, 0);
+    pair += k < 2;
+  }
+  close(here);
+  fprintf(stderr, "# %zu variants of the pair, %zu with beans: exit 1 each\n", pair,
+          LEN(faults));
+  assert_true(pair >= 60);
 }
 
 static void usage(void **state) {
@@ -616,7 +661,7 @@ static int finish(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(check), cmocka_unit_test(usage), cmocka_unit_test(bounds),
+    cmocka_unit_test(check), cmocka_unit_test(every_single_fault), cmocka_unit_test(usage), cmocka_unit_test(bounds),
     cmocka_unit_test(own_words), cmocka_unit_test(round_trip),
     cmocka_unit_test(names_are_data),
     cmocka_unit_test(names_no_folder_can_hold), cmocka_unit_test(phases),
