@@ -781,6 +781,41 @@ static void a_rule_test_starts_nothing(void **state) {
 
 /* ---- size ---- */
 
+/* Whole objects compared, often: other work comes in between, one rule alone is
+** stopped, and so are all of them together. */
+static void dear_rules_let_others_have_the_loop(void **state) {
+  ml_buf rules = {0}, data = {0};
+  kit_came c;
+  got g;
+
+  (void)state;
+  ml_buf_puts(&rules, HEAD "local all = {}\nfor i = 1, 60 do all[i] = { "
+              "'tenantStateChange', to = 'a', rule = '{#transaction != "
+              "#transaction}' } end\nall[#all + 1] = { 'paymentInfoChange', to = "
+              "'a', rule = '{' .. ('#transaction == #transaction and '):rep(100) "
+              ".. 'true}' }\nreturn ml.rules(all)\n");
+  open_with(rules.p);
+  ml_buf_puts(&data, "{\"a\":0");
+  for (int i = 0; i < 20000; i++)
+    ml_buf_printf(&data, ",\"k%d\":%d", i, i);
+  ml_buf_puts(&data, "}");
+  tried[0] = '\0';
+  ml_run_rule_try(kit.run, tx_new("tenantStateChange", data.p, &g), try_said);
+  ml_run_put(kit.run, kit_start_input("b", NULL, &c));
+  while (c.times == 0)
+    kit_turn();
+  assert_int_equal(c.rc, ML_OK);
+  assert_string_equal(tried, "");            /* still at it */
+  kit_settle();
+  assert_non_null(strstr(tried, "\"said\":\"false\""));
+  assert_null(strstr(tried, "\"said\":\"error\""));
+  ml_run_rule_try(kit.run, tx_new("paymentInfoChange", data.p, &g), try_said);
+  kit_settle();
+  assert_non_null(strstr(tried, "too many steps (rule-steps)"));
+  ml_buf_free(&rules);
+  ml_buf_free(&data);
+}
+
 static void ten_thousand_rules_are_asked_in_20_ms(void **state) {
   ml_clock *clock = ml_clock_system();
   ml_buf b = {0};
@@ -844,6 +879,7 @@ int main(void) {
     T(a_script_emits_once),
     T(emitted_once_over_crashes),
     T(a_rule_test_starts_nothing),
+    T(dear_rules_let_others_have_the_loop),
     T(ten_thousand_rules_are_asked_in_20_ms),
   };
 

@@ -13,7 +13,8 @@
 #include "base/text.h"
 #include "run/inside.h"
 
-enum { STEPS = 50000000 };       /* of expressions, for one transaction */
+enum { STEPS = 50000000,         /* of expressions, for one transaction */
+       TURN_STEPS = 1000000 };   /* in one turn of the loop, and in one of them */
 
 typedef struct asking {          /* one transaction under way */
   ml_run *r;
@@ -26,6 +27,8 @@ typedef struct asking {          /* one transaction under way */
   ml_str seen;                   /* the transaction as rules see it: JSON */
   ml_json *tx;                   /* the same, read */
   ml_rule_pass pass;
+  uint64_t turn;                 /* steps left in this turn of the loop */
+  ml_loop_timer *timer;          /* goes on in the next one; NULL: not needed */
   const ml_match *match;         /* the one that decided; NULL: none */
   ml_str data;                   /* what its `data` gave: JSON; or none */
   ml_row_key key;
@@ -66,6 +69,7 @@ static void end(asking *x, ml_rc rc, const ml_err *e, bool replayed) {
   ml_transact_free(t);
   rulebook_drop(x->book);
   ml_buf_free(&x->lines);
+  ml_loop_timer_free(x->timer);
   ml_mem_free(x);
   busy_end(r);
 }
@@ -483,12 +487,26 @@ static void ask(asking *x) {
     end_with(x, rc, "the rules could not be asked");
 }
 
+/* One expression may use a turn's steps, of what the transaction has left. */
+static ml_rc evaluate(asking *x, const ml_match *m, bool *yes, ml_err *e) {
+  uint64_t left = x->pass.steps;
+  uint64_t mine = left < TURN_STEPS ? left : TURN_STEPS, used;
+  ml_rc rc;
+
+  x->pass.steps = mine;
+  rc = ml_rule_eval_within(m->rule, x->tx, &x->pass, yes, e);
+  used = mine - x->pass.steps;
+  x->pass.steps = left - used;
+  x->turn = used < x->turn ? x->turn - used : 0;
+  return rc;
+}
+
 /* An expression; true: the transaction is decided. */
 static bool look(asking *x, const ml_match *m) {
   ml_err e = {0};
   bool yes = false;
   char why[800];
-  ml_rc rc = ml_rule_eval_within(m->rule, x->tx, &x->pass, &yes, &e);
+  ml_rc rc = evaluate(x, m, &yes, &e);
 
   if (rc == ML_OK && !yes) {
     say(x, m, "false", ML_NOSTR);
@@ -505,6 +523,20 @@ static bool look(asking *x, const ml_match *m) {
   return true;
 }
 
+static void next_turn(void *asking);
+
+/* Dear rules let others have the loop in between. */
+static bool lets_others(asking *x) {
+  if (x->turn > 0)
+    return false;
+  if (x->timer == NULL)
+    x->timer = ml_loop_timer_new(x->r->conf.loop, next_turn, x);
+  if (x->timer == NULL)
+    return false;                /* then all at once */
+  ml_loop_timer_set(x->timer, 0);
+  return true;
+}
+
 static void go_on(asking *x) {
   for (; x->file < x->book->count; x->file++, x->rule = 0) {
     const ml_ruleset *s = x->book->files[x->file]->rules;
@@ -518,11 +550,18 @@ static void go_on(asking *x) {
         ask(x);
         return;
       }
-      if (look(x, m))
+      if (lets_others(x) || look(x, m))
         return;
     }
   }
   none_matched(x);
+}
+
+static void next_turn(void *arg) {
+  asking *x = arg;
+
+  x->turn = TURN_STEPS;
+  go_on(x);
 }
 
 /* ---- what comes in ---- */
@@ -666,6 +705,7 @@ static void take(ml_run *r, ml_transact *t, ml_rule_try_fn *tried) {
   x->t = t;
   x->tried = tried;
   x->pass.steps = STEPS;
+  x->turn = TURN_STEPS;
   x->row.created_ms = now_wall(r);
   x->row.who = t->who;
   if (check(x, &e) != ML_OK) {
