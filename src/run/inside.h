@@ -241,6 +241,7 @@ struct ml_run {
   uint32_t contact_last;         /* highest number of a contact given out */
   struct order *orders, **orders_end;   /* of partners, one after the other */
   int64_t next_transaction;
+  struct asking *asking;         /* transactions under way (transact.c) */
   struct rulebook *book;         /* rules in force; NULL: none loaded yet */
   bundle **rule_bundles; size_t rule_bundle_count;   /* of rule files */
   bundle **old_rules;  size_t old_rule_count;   /* replaced ones */
@@ -506,6 +507,7 @@ void rulebook_drop(rulebook *b);             /* NULL allowed */
 bool rulebook_has_type(const rulebook *b, ml_str bare);
 
 /* transact.c */
+void transacts_free(ml_run *r);              /* those under way are not told */
 int transaction_state_of(const ml_process *p);      /* an ml_txs */
 
 /* people.c */

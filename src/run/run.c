@@ -95,6 +95,7 @@ void ml_run_free(ml_run *r) {
   triggers_free(r);
   outbox_free(r);
   replays_free(r);
+  transacts_free(r);
   rulebook_drop(r->book);
   for (size_t i = 0; i < r->rule_bundle_count; i++)
     bundle_free(r->rule_bundles[i]);

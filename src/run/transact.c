@@ -17,6 +17,7 @@ enum { STEPS = 50000000,         /* of expressions, for one transaction */
        TURN_STEPS = 1000000 };   /* in one turn of the loop, and in one of them */
 
 typedef struct asking {          /* one transaction under way */
+  struct asking *next, **at;     /* of all of the run */
   ml_run *r;
   ml_transact *t;
   rulebook *book;
@@ -61,17 +62,28 @@ int transaction_state_of(const ml_process *p) {
 
 /* ---- its end ---- */
 
-static void end(asking *x, ml_rc rc, const ml_err *e, bool replayed) {
-  ml_run *r = x->r;
-  ml_transact *t = x->t;
-
-  t->done(t->arg, rc, e, x->row.id, replayed);
-  ml_transact_free(t);
+static void asking_free(asking *x) {
+  *x->at = x->next;
+  if (x->next != NULL)
+    x->next->at = x->at;
+  ml_transact_free(x->t);
   rulebook_drop(x->book);
   ml_buf_free(&x->lines);
   ml_loop_timer_free(x->timer);
   ml_mem_free(x);
+}
+
+static void end(asking *x, ml_rc rc, const ml_err *e, bool replayed) {
+  ml_run *r = x->r;
+
+  x->t->done(x->t->arg, rc, e, x->row.id, replayed);
+  asking_free(x);
   busy_end(r);
+}
+
+void transacts_free(ml_run *r) {
+  while (r->asking != NULL)
+    asking_free(r->asking);
 }
 
 static void end_with(asking *x, ml_rc rc, const char *text) {
@@ -701,6 +713,11 @@ static void take(ml_run *r, ml_transact *t, ml_rule_try_fn *tried) {
     return;
   }
   r->busy++;
+  x->next = r->asking;
+  x->at = &r->asking;
+  if (x->next != NULL)
+    x->next->at = &x->next;
+  r->asking = x;
   x->r = r;
   x->t = t;
   x->tried = tried;
