@@ -61,7 +61,7 @@ test:
 	@contrib/setup test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim \
 	  $(BUILD)/account-sim $(BUILD)/smtp-capture $(BUILD)/cost \
-	  $(BUILD)/check_alloc $(TESTS)
+	  $(BUILD)/leads $(BUILD)/check_alloc $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim

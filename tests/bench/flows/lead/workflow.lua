@@ -1,8 +1,7 @@
--- W9: leads that wait for a person; what contrib/leads makes a million of.
+-- W9: leads as objects; what contrib/leads makes a million of.
 local ml = require "moonlane"
 
 return ml.workflow { "lead",
-  lanes  = { sales = "Sales" },
   fields = {
     { "lead_id", "string", search = true },
     { "source", "select", search = true,
@@ -10,6 +9,5 @@ return ml.workflow { "lead",
     { "score", "integer", search = true },
     { "first_name", "string" }, { "last_name", "string" }, { "phone_num", "phone" },
   },
-  start  = { ml.form { "lead_id", "source", "score", "first_name", "last_name", "phone_num" } },
-  phases = { { "work", ml.task { "call", lane = "sales", outcomes = { "won", "lost" } },
-               next = ml.finish } } }
+  primary_key = "lead_id",
+  states = { "New", "In-Progress", "Converted", start = "New" } }
