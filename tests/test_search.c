@@ -21,11 +21,13 @@
 /* ---- a workflow ---- */
 
 enum { SOURCE, SCORE, AMOUNT, PRICE, TAGS, DAY, AT, OK, NOTE, PLAIN, FIELDS,
-       STATUS = FIELDS, STATE, WHO, MADE, NEXT, KINDS };
+       STATUS = FIELDS, STATE, WHO, MADE, NEXT, ENTITY, RECORD,
+       BELONGS, BOOKING, KINDS };
 
 static const char *const names[KINDS] = {
   "source", "score", "amount", "price", "tags", "day", "at", "ok", "note",
-  "plain", "status", "state", "assignedTo", "createdAt", "nextActionAt"};
+  "plain", "status", "state", "assignedTo", "createdAt", "nextActionAt",
+  "entity", "record", "belongsTo", "primaryBooking"};
 static const ml_ftype types[FIELDS] = {
   ML_F_SELECT, ML_F_INTEGER, ML_F_NUMBER, ML_F_DECIMAL, ML_F_MULTI, ML_F_DATE,
   ML_F_DATETIME, ML_F_BOOLEAN, ML_F_STRING, ML_F_INTEGER};
@@ -36,6 +38,7 @@ static const char *const notes[] = {"a", "ab", "abc", "b", "Z", "\xe6\xa7\x98",
                                     "a%b", "abcd", "", "long"};
 static const char *const states[] = {"New", "In-Progress", "Converted", ""};
 static const char *const people[] = {"aiko", "ben", "cixin", ""};
+static const char *const ids[] = {"contact", "item", "c-1", "c-2", "long", ""};
 static ml_field fields[FIELDS];
 static ml_state state_list[] = {{.id = ML_STR("New")}, {.id = ML_STR("In-Progress")},
                                 {.id = ML_STR("Converted")}};
@@ -118,6 +121,11 @@ static void random_value(Val *v, int kind) {
     }
     break;
   case PLAIN: number(v, pick(5)); break;
+  case ENTITY: case RECORD: case BELONGS: case BOOKING:
+    text(v, pick(3) ? ids[pick(LEN(ids))] : "");
+    if (strcmp(v->text, "long") == 0)          /* behind the cut, one is another */
+      snprintf(v->text, sizeof v->text, "%s%u", long_note, pick(3));
+    break;
   case STATUS: text(v, ml_status_name((ml_status)pick(ML_STATUS_COUNT))); break;
   case STATE: text(v, states[pick(LEN(states))]); break;
   case WHO: text(v, people[pick(LEN(people))]); break;
@@ -189,6 +197,16 @@ static ml_str str_of(const Val *v) {
   return v->has ? ml_str_of(v->text) : ML_NOSTR;
 }
 
+/* Of every one: a row without any id takes one away. */
+static void put_ids(ml_batch *b, const Proc *p) {
+  ml_row_object o = {.n = p->n, .entity = str_of(&p->v[ENTITY]),
+                     .record = str_of(&p->v[RECORD]),
+                     .belongs_to = str_of(&p->v[BELONGS]),
+                     .booking = str_of(&p->v[BOOKING])};
+
+  ml_batch_object(b, &o);
+}
+
 static void put_row(ml_batch *b, Proc *p) {
   ml_row_process row = {.n = p->n, .workflow = p->workflow, .bundle = 1,
                         .run = ML_RUN_RUNNING, .deleted = p->deleted,
@@ -215,6 +233,7 @@ static void put_row(ml_batch *b, Proc *p) {
   row.rest = ML_STR("r");
   ml_batch_process(b, &row);
   ml_buf_free(&data);
+  put_ids(b, p);
   p->seq++;
 }
 
@@ -368,7 +387,7 @@ static size_t pool_used;
 
 static bool is_text_kind(int k) {
   return k == SOURCE || k == DAY || k == NOTE || k == STATUS || k == STATE ||
-         k == WHO;
+         k == WHO || k >= ENTITY;
 }
 
 static Node *random_test(void) {
@@ -543,7 +562,7 @@ static int by_order(const void *x, const void *y) {
 
     if (!v->has || !w->has) {
       c = v->has ? -1 : w->has ? 1 : 0;
-    } else if (order_kind == NOTE) {           /* by what an index holds */
+    } else if (order_kind == NOTE || order_kind >= ENTITY) {           /* by what an index holds */
       char p[201], q[201];
 
       snprintf(p, sizeof p, "%.200s", v->text);
@@ -701,6 +720,59 @@ static void P3_9_exact_before_while_and_after_filling(void **state) {
     one_query(false);
 }
 
+/* What an id of others finds, and how: its own index, in any workflow. */
+static void P2_8_ids_of_others_have_an_index(void **state) {
+  static const struct { const char *where, *plan; size_t count; } want[] = {
+    {"entity = 'rare'", "walks the index entries of entity = 'rare'", 2},
+    {"primaryBooking in ('b-1', 'b-2')", "walks the index entries of", 3},
+    {"record = 'r-1' and belongsTo = 'pod'", "walks the index entries of record", 1},
+    {"entity = 'rare' and entity = 'other'", "contradict", 0},
+    {"entity like 'ra%'", "'entity' is indexed for = and in alone", 2},
+  };
+  ml_filter_conf conf = {.flow = &flow};
+  ml_batch *b;
+
+  (void)state;
+  put_search_set(true);
+  for (int i = 0; i < 200; i++) {
+    Proc *p = &procs[proc_count++];
+
+    *p = (Proc){.n = (int64_t)proc_count, .workflow = i == 150 ? 2 : 1};
+    random_value(&p->v[MADE], MADE);
+    text(&p->v[ENTITY], i == 7 || i == 150 || i == 90 ? "rare" : "common");
+    text(&p->v[BOOKING], i < 2 ? "b-1" : i == 2 ? "b-2" : "");
+    text(&p->v[RECORD], i == 99 ? "r-1" : "");
+    text(&p->v[BELONGS], i > 50 ? "pod" : "");
+    b = ml_batch_new(s);
+    put_row(b, p);
+    commit(b);
+  }
+  fill_all();
+  for (size_t i = 0; i < LEN(want); i++) {
+    ml_arena a = {0};
+    ml_filter f;
+    ml_err e = {0};
+    Ask k = {.q = {.workflow = 1, .filter = &f, .limit = 50}};
+    ml_rc rc = ml_filter_parse(&a, &conf, ml_str_of(want[i].where), ML_NOSTR,
+                               &f, &e);
+
+    assert_int_equal(rc, ML_OK);
+    ask(&k, read_search);
+    assert_int_equal(k.rc, ML_OK);
+    assert_int_equal(k.out.count, want[i].count);
+    if (strstr(k.out.plan.p, want[i].plan) == NULL)
+      fail_msg("%s: %s", want[i].where, k.out.plan.p);
+    if (i == 0) {
+      k.q.workflow = 0;          /* of every workflow */
+      ask(&k, read_search);
+      assert_int_equal(k.out.count, 3);
+      assert_true(k.out.looked == 3);
+    }
+    ml_arena_free(&k.a);
+    ml_arena_free(&a);
+  }
+}
+
 /* A page looks at so many and no more; its cursor goes on.  An order that would
 ** have to sort more is refused. */
 static void P3_9_a_page_is_bounded(void **state) {
@@ -761,6 +833,8 @@ int main(void) {
                                     teardown),
     cmocka_unit_test_setup_teardown(P3_9_exact_before_while_and_after_filling,
                                     setup, teardown),
+    cmocka_unit_test_setup_teardown(P2_8_ids_of_others_have_an_index, setup,
+                                    teardown),
     cmocka_unit_test_setup_teardown(P3_9_a_page_is_bounded, setup, teardown),
   };
 

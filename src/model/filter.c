@@ -27,6 +27,10 @@ static const ml_column columns[ML_COL_COUNT] = {
   NAME(ML_COL_NEXT_ACTION_AT, ML_F_DATETIME, "nextActionAt"),
   NAME(ML_COL_FIRST_ASSIGNED_AT, ML_F_DATETIME, "firstAssignedAt"),
   NAME(ML_COL_LAST_ASSIGNED_AT, ML_F_DATETIME, "lastAssignedAt"),
+  NAME(ML_COL_ENTITY, ML_F_STRING, "entity"),
+  NAME(ML_COL_RECORD, ML_F_STRING, "record"),
+  NAME(ML_COL_BELONGS_TO, ML_F_STRING, "belongsTo"),
+  NAME(ML_COL_BOOKING, ML_F_STRING, "primaryBooking"),
 };
 
 const ml_column *ml_columns(void) {
@@ -38,6 +42,11 @@ bool ml_column_kept(ml_columnk kind) {
          kind == ML_COL_ASSIGNED_TO || kind == ML_COL_SUBJECT ||
          kind == ML_COL_CREATED_AT || kind == ML_COL_UPDATED_AT ||
          kind == ML_COL_NEXT_ACTION_AT;
+}
+
+bool ml_column_object(ml_columnk kind) {
+  return kind == ML_COL_ENTITY || kind == ML_COL_RECORD ||
+         kind == ML_COL_BELONGS_TO || kind == ML_COL_BOOKING;
 }
 
 bool ml_column_of(ml_str name, ml_column *out) {

@@ -46,7 +46,9 @@ typedef enum ml_columnk {
   ML_COL_SUBJECT, ML_COL_CREATED_BY, ML_COL_FIRST_ASSIGNED_TO,
   ML_COL_CREATED_AT, ML_COL_UPDATED_AT, ML_COL_COMPLETED_AT,
   ML_COL_CANCELLED_AT, ML_COL_NEXT_ACTION_AT, ML_COL_FIRST_ASSIGNED_AT,
-  ML_COL_LAST_ASSIGNED_AT, ML_COL_COUNT
+  ML_COL_LAST_ASSIGNED_AT,
+  ML_COL_ENTITY, ML_COL_RECORD, ML_COL_BELONGS_TO, ML_COL_BOOKING,
+  ML_COL_COUNT
 } ml_columnk;
 
 typedef struct ml_column {
@@ -60,6 +62,7 @@ typedef struct ml_column {
 ** index keeps for each workflow that has a field to search. */
 const ml_column *ml_columns(void);             /* [0] is none */
 bool ml_column_kept(ml_columnk kind);
+bool ml_column_object(ml_columnk kind);        /* an id of others: entity, ... */
 bool ml_column_of(ml_str name, ml_column *out);   /* by name; not fields */
 
 /* What is known of a process; texts borrowed. */
@@ -67,6 +70,7 @@ typedef struct ml_facts {
   ml_status status;
   ml_runs run;
   ml_str state, assigned_to, subject, created_by, first_assigned_to;
+  ml_str entity, record, belongs_to, booking;
   int64_t created_ms, updated_ms, completed_ms, cancelled_ms, next_action_ms,
       first_assigned_ms, last_assigned_ms;     /* 0: none */
   ml_str data;                   /* JSON object by id */

@@ -25,6 +25,10 @@ static void column_value(const ml_facts *f, ml_columnk kind, ml_skeys *k) {
   case ML_COL_SUBJECT: set_text(k, f->subject); break;
   case ML_COL_CREATED_BY: set_text(k, f->created_by); break;
   case ML_COL_FIRST_ASSIGNED_TO: set_text(k, f->first_assigned_to); break;
+  case ML_COL_ENTITY: set_text(k, f->entity); break;
+  case ML_COL_RECORD: set_text(k, f->record); break;
+  case ML_COL_BELONGS_TO: set_text(k, f->belongs_to); break;
+  case ML_COL_BOOKING: set_text(k, f->booking); break;
   case ML_COL_CREATED_AT: set_ms(k, f->created_ms); break;
   case ML_COL_UPDATED_AT: set_ms(k, f->updated_ms); break;
   case ML_COL_COMPLETED_AT: set_ms(k, f->completed_ms); break;

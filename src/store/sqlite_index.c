@@ -97,6 +97,15 @@ void ml_index_facts(sqlite3_stmt *st, int i, uint32_t *workflow, bool *deleted,
   f->data = text_at(st, i);
 }
 
+enum { OBJECT_AT = 17 };         /* behind INDEX_COLUMNS */
+
+void ml_index_object(sqlite3_stmt *st, ml_facts *f) {
+  f->entity = text_at(st, OBJECT_AT);
+  f->record = text_at(st, OBJECT_AT + 1);
+  f->belongs_to = text_at(st, OBJECT_AT + 2);
+  f->booking = text_at(st, OBJECT_AT + 3);
+}
+
 /* ---- the registry ---- */
 
 void ml_index_column(ml_str field, ml_ftype type, ml_column *out) {

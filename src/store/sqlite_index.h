@@ -31,9 +31,12 @@ ml_rc ml_index_after(ml_link *c, const ml_index_turn *t);
   "workflow, deleted, status, run, state, assigned_to, subject, created_by," \
   " first_assigned_to, created_ms, updated_ms, completed_ms, cancelled_ms," \
   " next_action_ms, first_assigned_ms, last_assigned_ms, data"
+/* The ids of others, from its row of `object`; without one: none. */
+#define INDEX_OBJECT_COLUMNS "entity, record, belongs_to, booking"
 /* As facts; texts are the row's own, until its statement moves. */
 void ml_index_facts(sqlite3_stmt *st, int i, uint32_t *workflow, bool *deleted,
                     ml_facts *f);
+void ml_index_object(sqlite3_stmt *st, ml_facts *f);     /* behind those */
 void ml_sql_skey(ml_bind *b, const ml_skey *k);
 void ml_col_skey(sqlite3_stmt *st, int i, ml_skey *k);   /* borrowed */
 /* The column a field of the registry is. */

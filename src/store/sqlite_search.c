@@ -23,6 +23,7 @@ enum { MERGE_MAX = 16 };         /* values walked side by side */
 typedef struct term {            /* a range, or some values, of one index */
   size_t col;                    /* of the filter */
   uint32_t field;
+  ml_columnk object;             /* instead of a field: an id of others */
   const ml_fnode *node;
   ml_range range;
   ml_skey *values;               /* NULL: the range */
@@ -46,6 +47,7 @@ typedef struct search {
   size_t field_count;
   term terms[ML_FILTER_TESTS_MAX];
   size_t term_count;
+  bool object;                   /* an id of others is looked at */
   bool nothing;                  /* two terms contradict each other */
   enum { PLAN_ORDERED, PLAN_EQUAL, PLAN_FEW, PLAN_EVERY } plan;
   const term *drive;             /* EQUAL, FEW, ORDERED (or NULL) */
@@ -157,6 +159,17 @@ static bool merged(search *q, const term *t) {
   return false;
 }
 
+/* Ids of others have an index of their own, of whole values. */
+static bool by_object(const search *q, const ml_fnode *n) {
+  if (!ml_column_object(q->f->cols[n->col].kind) ||
+      (n->op != ML_FOP_EQ && n->op != ML_FOP_IN))
+    return false;
+  for (size_t i = 0; i < n->count; i++)
+    if (is_cut(&n->values[i]))
+      return false;
+  return true;
+}
+
 static ml_rc add_terms(search *q, const ml_fnode *n) {
   const ml_search_field *x;
   term t = {0};
@@ -170,10 +183,13 @@ static ml_rc add_terms(search *q, const ml_fnode *n) {
   if (n->kind == ML_FN_OR || n->op == ML_FOP_NE || n->op == ML_FOP_NOT_IN)
     return ML_OK;
   x = index_of(q, &q->f->cols[n->col]);
-  if (x == NULL)
+  if (x == NULL && !by_object(q, n))
     return ML_OK;
   t.col = n->col;
-  t.field = x->no;
+  if (x != NULL)
+    t.field = x->no;
+  else
+    t.object = q->f->cols[n->col].kind;
   t.node = n;
   if (n->op == ML_FOP_IN ? !set_values(q, n, &t) : !range_of(q, n, &t.range))
     return ML_NOMEM;
@@ -192,6 +208,19 @@ static ml_range piece(const term *t, size_t i) {
   return t->values != NULL ? ml_range_one(t->values[i]) : t->range;
 }
 
+/* One value or range of a term, newest first; behind a number, or all. */
+static void begin_walk(search *q, ml_walk *w, const term *t, size_t i,
+                       int64_t after_n) {
+  ml_range range = piece(t, i);
+  ml_skey same = range.lo;
+
+  if (t->object != ML_COL_FIELD)
+    ml_walk_begin_object(w, q->r, t->object, same, after_n);
+  else
+    ml_walk_begin(w, q->r, t->field, range, true,
+                  after_n != INT64_MAX ? &same : NULL, after_n);
+}
+
 /* Entries of a term, as far as they are few. */
 static ml_rc count_term(search *q, term *t) {
   ml_walk *w = ml_arena_alloc(q->a, sizeof *w);
@@ -202,7 +231,7 @@ static ml_rc count_term(search *q, term *t) {
 
     if (t->entries > ML_SEARCH_FEW)
       break;
-    ml_walk_begin(w, q->r, t->field, piece(t, i), true, NULL, 0);
+    begin_walk(q, w, t, i, INT64_MAX);
     do {
       rc = ml_walk_next(w, &e);
       t->entries += e != NULL;
@@ -277,12 +306,19 @@ static void put_name(ml_buf *b, const search *q, size_t col) {
   ml_buf_puts(b, "'");
 }
 
+static bool has_term(const search *q, size_t col) {
+  for (size_t i = 0; i < q->term_count; i++)
+    if (q->terms[i].col == col)
+      return true;
+  return false;
+}
+
 /* Columns of the filter and the order that have no index, or not yet. */
 static void put_missing(ml_buf *b, const search *q) {
   for (size_t i = 0; i < q->f->col_count; i++) {
     bool filling = false;
 
-    if (index_of(q, &q->f->cols[i]) != NULL)
+    if (index_of(q, &q->f->cols[i]) != NULL || has_term(q, i))
       continue;
     for (size_t k = 0; k < q->field_count; k++) {
       ml_column c;
@@ -294,7 +330,9 @@ static void put_missing(ml_buf *b, const search *q) {
     }
     ml_buf_puts(b, "; ");
     put_name(b, q, i);
-    ml_buf_puts(b, filling ? " is still being indexed" : " is not indexed");
+    ml_buf_puts(b, filling ? " is still being indexed"
+                   : ml_column_object(q->f->cols[i].kind)
+                       ? " is indexed for = and in alone" : " is not indexed");
   }
 }
 
@@ -359,17 +397,14 @@ static ml_rc begin_walks(search *q) {
   }
   for (size_t i = 0; i < q->walk_count; i++) {
     bool from = q->s->from && !q->gather;
-    ml_skey same;
 
-    if (ordered) {
+    if (ordered)
       ml_walk_begin(&q->walks[i], q->r, x->no,
                     q->drive != NULL ? q->drive->range : ml_range_all(),
                     q->f->down, from ? &q->s->after : NULL, q->s->after_n);
-      continue;
-    }
-    same = piece(q->drive, i).lo;
-    ml_walk_begin(&q->walks[i], q->r, q->drive->field, piece(q->drive, i), true,
-                  from ? &same : NULL, q->s->after_n);
+    else
+      begin_walk(q, &q->walks[i], q->drive, i,
+                 from ? q->s->after_n : INT64_MAX);
   }
   for (size_t i = 0; i < q->walk_count && rc == ML_OK; i++)
     rc = ml_walk_next(&q->walks[i], &q->heads[i]);
@@ -461,7 +496,8 @@ static ml_rc judge(search *q, int64_t n, bool *fits, found *at,
   ml_facts f;
   ml_bind b;
   int code;
-  ml_rc rc = ml_read_begin(q->r, SQL_INDEX_ROW, &b);
+  ml_rc rc = ml_read_begin(q->r, q->object ? SQL_SEARCH_ROW_OBJECT
+                                           : SQL_INDEX_ROW, &b);
 
   *fits = false;
   *st = b.st;
@@ -474,6 +510,8 @@ static ml_rc judge(search *q, int64_t n, bool *fits, found *at,
   if (code != SQLITE_ROW)
     return ml_sqlite_rc(sqlite3_extended_errcode(q->r->c->db));
   ml_index_facts(b.st, 0, &workflow, &deleted, &f);
+  if (q->object)
+    ml_index_object(b.st, &f);
   if (deleted || (q->s->workflow != 0 && workflow != q->s->workflow))
     return ML_OK;
   ml_arena_free(&q->row);
@@ -636,7 +674,9 @@ static bool wants_open(const ml_filter *f, const ml_fnode *n) {
 static ml_rc run(search *q) {
   ml_rc rc = ml_read_search_fields(q->r, q->a, &q->fields, &q->field_count);
 
-  if (rc == ML_OK && q->f->root != NULL && q->s->workflow != 0)
+  for (size_t i = 0; i < q->f->col_count; i++)
+    q->object = q->object || ml_column_object(q->f->cols[i].kind);
+  if (rc == ML_OK && q->f->root != NULL)
     rc = add_terms(q, q->f->root);
   if (rc == ML_OK)
     rc = choose(q);

@@ -38,6 +38,9 @@
   " p.assigned_to FROM object AS o INDEXED BY " index \
   " JOIN process AS p ON p.n = o.n WHERE o." column " = ? AND o.n < ?" \
   " ORDER BY o.n DESC"
+#define WALK_OBJECT(index, column) \
+  "SELECT " column ", n FROM object INDEXED BY " index \
+  " WHERE " column " = ? AND n < ? ORDER BY n DESC LIMIT ?"
 #define SMALL "a small table, wanted whole"
 
 const ml_sql_text ml_sql_texts[SQL_COUNT] = {
@@ -466,6 +469,13 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_INDEX_FILL] = {
     "SELECT n, " INDEX_COLUMNS " FROM process WHERE n > ? AND n <= ?"
     " ORDER BY n", NULL},
+  [SQL_SEARCH_ROW_OBJECT] = {
+    "SELECT " INDEX_COLUMNS ", " INDEX_OBJECT_COLUMNS " FROM process AS p"
+    " LEFT JOIN object AS o ON o.n = p.n WHERE p.n = ?", NULL},
+  [SQL_SEARCH_ENTITY] = {WALK_OBJECT("object_entity", "entity"), NULL},
+  [SQL_SEARCH_RECORD] = {WALK_OBJECT("object_record", "record"), NULL},
+  [SQL_SEARCH_BELONGS] = {WALK_OBJECT("object_belongs", "belongs_to"), NULL},
+  [SQL_SEARCH_BOOKING] = {WALK_OBJECT("object_booking", "booking"), NULL},
   [SQL_SEARCH_EQ_UP] = {
     "SELECT value, n FROM search WHERE field = ? AND value = ? AND n > ?"
     " ORDER BY n LIMIT ?", NULL},

@@ -90,6 +90,13 @@ void ml_walk_begin(ml_walk *w, ml_read *r, uint32_t field, ml_range range,
     w->stage = ML_WALK_END;      /* behind it */
 }
 
+void ml_walk_begin_object(ml_walk *w, ml_read *r, ml_columnk column, ml_skey v,
+                          int64_t after_n) {
+  *w = (ml_walk){.r = r, .object = column, .down = true,
+                 .range = ml_range_one(v), .stage = ML_WALK_SAME};
+  stand(w, v, after_n);
+}
+
 /* The rows of a statement that is bound but for its limit. */
 static ml_rc take_chunk(ml_walk *w, ml_bind *b) {
   int code = SQLITE_DONE;
@@ -117,15 +124,25 @@ static ml_rc take_chunk(ml_walk *w, ml_bind *b) {
   return rc;
 }
 
+static ml_sql same_statement(const ml_walk *w) {
+  switch (w->object) {
+  case ML_COL_ENTITY: return SQL_SEARCH_ENTITY;
+  case ML_COL_RECORD: return SQL_SEARCH_RECORD;
+  case ML_COL_BELONGS_TO: return SQL_SEARCH_BELONGS;
+  case ML_COL_BOOKING: return SQL_SEARCH_BOOKING;
+  default: return w->down ? SQL_SEARCH_EQ_DOWN : SQL_SEARCH_EQ_UP;
+  }
+}
+
 static ml_rc take_same(ml_walk *w) {
   const ml_skey *end = w->down ? &w->range.lo : &w->range.hi;
   ml_bind b;
-  ml_rc rc = ml_read_begin(w->r, w->down ? SQL_SEARCH_EQ_DOWN
-                                         : SQL_SEARCH_EQ_UP, &b);
+  ml_rc rc = ml_read_begin(w->r, same_statement(w), &b);
 
   if (rc != ML_OK)
     return rc;
-  ml_sql_i64(&b, w->field);
+  if (w->object == ML_COL_FIELD)
+    ml_sql_i64(&b, w->field);
   ml_sql_skey(&b, &w->at);
   ml_sql_i64(&b, w->at_n);
   rc = take_chunk(w, &b);

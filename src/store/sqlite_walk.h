@@ -22,6 +22,7 @@ enum { ML_WALK_CHUNK = 128 };
 typedef struct ml_walk {
   ml_read *r;
   uint32_t field;
+  ml_columnk object;             /* not an index of `search`: the ids of others */
   bool down;
   ml_range range;
   enum { ML_WALK_SAME, ML_WALK_BETWEEN, ML_WALK_END } stage;
@@ -44,6 +45,10 @@ bool ml_range_meet(ml_range *a, const ml_range *b);
 /* From behind (after, after_n) when `after` is not NULL. */
 void ml_walk_begin(ml_walk *w, ml_read *r, uint32_t field, ml_range range,
                    bool down, const ml_skey *after, int64_t after_n);
+/* Those with this id of others, of every workflow, newest first; behind after_n
+** (INT64_MAX: all). */
+void ml_walk_begin_object(ml_walk *w, ml_read *r, ml_columnk column, ml_skey v,
+                          int64_t after_n);
 /* The next entry; *out NULL at the end. */
 ml_rc ml_walk_next(ml_walk *w, const ml_entry **out);
 void ml_walk_end(ml_walk *w);
