@@ -60,7 +60,7 @@ static struct {
   ml_run *run;
   char dir[200], db[240], flows[240];
   const char *vfs;
-  bool threaded, memory, hold_polls, step_commits;
+  bool threaded, memory, hold_polls, step_commits, still;
   const ml_str *rules;           /* files of rules of the configuration */
   size_t rule_count;
   uint64_t history_max;
@@ -209,7 +209,7 @@ static inline void kit_begin(void) {
                       .rules = kit.rules, .rule_count = kit.rule_count,
                       .mail = kit.mail, .mail_server = kit.mail_server,
                       .mail_from = ML_STR("Shop <shop@portal.example>"),
-                      .patrol_ms = kit.patrol_ms,
+                      .patrol_ms = kit.patrol_ms, .still = kit.still,
                       .history_max = kit.history_max,
                       .stopped = kit_stopped};
   kit_came c = {0};

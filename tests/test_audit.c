@@ -318,6 +318,43 @@ static void a_lost_lease(void **state) {
   ends(n, CALLING);
 }
 
+/* By a run that is still: it is written, and what follows waits for the next
+** start.  Nor does anything else go on there, though it is due. */
+static void mended_where_nothing_goes_on(void **state) {
+  mended_came c = {0};
+  int64_t n, asleep;
+
+  (void)state;
+  open_steps();
+  n = at_stage(CALLING);
+  asleep = at_stage(RESTING);
+  kit_crash();
+  break_it("UPDATE process SET lease = 0, due = NULL WHERE n = %d", n);
+  kit.still = true;
+  kit_begin();
+  finds(n, 8, "its row has no lease");
+  ml_run_mend(kit.run, &n, 1, came, &c);
+  for (int i = 0; i < 50; i++)
+    kit_turn();                        /* it never is idle: it has to go on */
+  assert_int_equal(c.times, 1);
+  assert_int_equal(c.mended, 1);
+  ml_clock_fake_pass(&kit.clock, INT64_C(4) * 24 * 3600 * 1000);
+  ml_run_tick(kit.run);
+  for (int i = 0; i < 50; i++)
+    kit_turn();
+  assert_int_equal(kit.call_count, 0);
+  kit_is(asleep, ML_OPEN, ML_RUN_RUNNING);
+  sound();
+  kit_crash();
+  kit.still = false;
+  kit_begin();
+  kit_settle();
+  assert_int_equal(kit.call_count, 1);
+  sound();
+  bring(asleep, HEARING, CALLING);
+  ends(n, CALLING);
+}
+
 /* ---- invariant 8: tasks and signals ---- */
 
 static void a_task_that_is_in_no_list(void **state) {
@@ -677,7 +714,7 @@ int main(void) {
     T(a_healthy_store_has_none),
     T(one_that_is_stored_as_new_first_is_sound),
     T(a_lost_moment), T(a_wrong_moment), T(a_lease_that_is_none),
-    T(a_lost_lease),
+    T(a_lost_lease), T(mended_where_nothing_goes_on),
     T(a_task_that_is_in_no_list), T(a_task_row_that_says_something_else),
     T(a_task_row_that_was_ended), T(a_task_nobody_knows),
     T(a_signal_nobody_knows), T(a_signal_that_lost_what_it_brought),

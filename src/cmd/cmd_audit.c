@@ -1,12 +1,17 @@
 /*
 ** cmd_audit.c - moonlane audit: do the stored processes keep the invariants?
 **
-** The running engine is asked page by page; without one the file is read.
+** The running engine is asked page by page; without one the file is read.  So
+** with --repair: the engine mends, or we do, with the store open as an engine's
+** own; what follows from it waits there for the next start.
 */
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "cmd/audit.h"
+#include "cmd/engine.h"
 #include "cmd/out.h"
 #include "cmd/reach.h"
 #include "cmd/verbs.h"
@@ -14,7 +19,7 @@
 #include "run/flows.h"
 
 const ml_opt ml_opts_audit[] = {
-  {"repair", NULL, "set right what can be, by the running engine", 0},
+  {"repair", NULL, "set right what can be, and look again", 0},
   {"timeout", "DURATION", "how long to wait for an answer (65s)", 0},
   ML_REACH_OPTS, {NULL, NULL, NULL, 0}};
 
@@ -210,6 +215,11 @@ static int ask_repairs(ml_reach *p, const report *r, int64_t *mended) {
   return code;
 }
 
+static void say_mended(const report *r, int64_t mended) {
+  ml_out_fail(0, "%" PRId64 " found, %" PRId64 " processes set right; what is "
+              "left:", r->sums.found, mended);
+}
+
 static int by_engine(ml_reach *p, report *r, bool repair) {
   int64_t mended = 0;
   int code = ask_pages(p, r);
@@ -219,8 +229,7 @@ static int by_engine(ml_reach *p, report *r, bool repair) {
   if (repair && r->count > 0) {
     code = ask_repairs(p, r, &mended);
     if (code == ML_EXIT_FINE) {
-      ml_out_fail(0, "%" PRId64 " found, %" PRId64 " processes set right; what is "
-                  "left:", r->sums.found, mended);
+      say_mended(r, mended);
       code = ask_pages(p, r);
     }
   }
@@ -229,24 +238,76 @@ static int by_engine(ml_reach *p, report *r, bool repair) {
 
 /* ---- of a file ---- */
 
-static int by_file(ml_reach *p, report *r) {
-  ml_store_conf conf = {.path = p->db, .read_only = true};
-  ml_store *s = NULL;
+static ml_rc pass(ml_store *s, const char *db, report *r, ml_err *e) {
   ml_flows *f = NULL;
-  ml_err e = {0};
-  ml_rc rc = ml_store_open(&conf, &s, &e);
+  ml_rc rc = ml_flows_read(s, &f, e);
 
   begin(r);
-  if (rc == ML_OK)
-    rc = ml_flows_read(s, &f, &e);
   if (rc == ML_OK) {
     rc = ml_flows_audit(s, f, found, r, &r->sums);
     if (rc != ML_OK)
-      ml_err_set(&e, rc, NULL, "the processes cannot be read (%s); see moonlane "
-                 "verify %s", ml_rc_name(rc), p->db);
+      ml_err_set(e, rc, NULL, "the processes cannot be read (%s); see moonlane "
+                 "verify %s", ml_rc_name(rc), db);
   }
   ml_flows_free(f);
+  return rc;
+}
+
+static ml_rc look(const char *db, report *r, ml_err *e) {
+  ml_store_conf conf = {.path = db, .read_only = true};
+  ml_store *s = NULL;
+  ml_rc rc = ml_store_open(&conf, &s, e);
+
+  if (rc == ML_OK)
+    rc = pass(s, db, r, e);
   ml_store_close(s);
+  return rc;
+}
+
+typedef struct mend_wait {
+  ml_engine_wait wait;
+  size_t mended;
+} mend_wait;
+
+static void mended(void *arg, ml_rc rc, const ml_err *e, size_t count) {
+  mend_wait *w = arg;
+
+  w->mended = count;
+  ml_engine_done(&w->wait, rc, e);
+}
+
+/* The store takes its own lock: ours is let go for it. */
+static ml_rc repair_file(ml_reach *p, report *r, ml_err *e) {
+  ml_engine g;
+  mend_wait w = {.mended = 0};
+  ml_rc rc;
+
+  close(p->lock);
+  p->lock = -1;
+  ml_log_to(2, ML_WARN);
+  rc = ml_engine_open_still(&g, p->db, e);
+  if (rc != ML_OK)
+    return rc;
+  ml_run_mend(g.run, r->numbers, r->count, mended, &w);
+  ml_engine_until(&g, &w.wait);
+  rc = w.wait.rc;
+  *e = w.wait.e;
+  if (rc == ML_OK) {
+    say_mended(r, (int64_t)w.mended);
+    rc = pass(g.store, p->db, r, e);
+  }
+  ml_engine_close(&g, NULL, NULL);
+  return rc;
+}
+
+static int by_file(ml_reach *p, report *r, bool repair) {
+  ml_err e = {0};
+  ml_rc rc = look(p->db, r, &e);
+
+  if (rc == ML_OK && r->bad)
+    return show(r);
+  if (rc == ML_OK && repair && r->count > 0)
+    rc = repair_file(p, r, &e);
   return rc == ML_OK ? show(r) : ml_out_error(ml_out_code(rc), &e);
 }
 
@@ -260,11 +321,9 @@ int ml_cmd_audit(const ml_args *a) {
   if (ml_out_form(a, &r.form, &e) != ML_OK)
     return ml_out_error(ML_EXIT_USAGE, &e);
   code = ml_reach_open(&p, a);
-  if (code == ML_EXIT_FINE && p.remote == NULL && repair)
-    code = ml_out_fail(ML_EXIT_CONFLICT, "--repair is done by a running engine: "
-                       "start it with moonlane serve, and ask again");
   if (code == ML_EXIT_FINE)
-    code = p.remote != NULL ? by_engine(&p, &r, repair) : by_file(&p, &r);
+    code = p.remote != NULL ? by_engine(&p, &r, repair)
+                            : by_file(&p, &r, repair);
   ml_reach_close(&p);
   ml_buf_free(&r.items);
   ml_mem_free(r.numbers);

@@ -95,6 +95,35 @@ ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
   return rc;
 }
 
+ml_rc ml_engine_open_still(ml_engine *g, const char *db, ml_err *e) {
+  ml_store_conf sc = {.path = db};
+  ml_run_conf rc = {.clock = ml_clock_system(), .rand = ml_rand_system(),
+                    .still = true, .stopped = stopped};
+  ml_engine_wait w = {0};
+  ml_rc result;
+
+  memset(g, 0, sizeof *g);
+  result = ml_loop_new(NULL, &g->loop);
+  if (result == ML_OK)
+    result = ml_store_open(&sc, &g->store, e);
+  rc.loop = g->loop;
+  rc.store = g->store;
+  if (result == ML_OK)
+    result = ml_run_new(&rc, &g->run, e);
+  if (result == ML_OK) {
+    ml_run_begin(g->run, ml_engine_done, &w);
+    ml_engine_until(g, &w);
+    result = w.rc;
+    *e = w.e;
+  }
+  if (result != ML_OK && e->rc != result)
+    ml_err_set(e, result, NULL, "the store cannot be gone on with (%s)",
+               ml_rc_name(result));
+  if (result != ML_OK)
+    ml_engine_close(g, NULL, NULL);
+  return result;
+}
+
 void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
   ml_host_free(g->script);       /* its open questions end; the run hears it */
   if (g->store != NULL) {

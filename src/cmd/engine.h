@@ -45,6 +45,9 @@ typedef struct ml_engine {
 
 /* *e is zeroed first; on failure what was made is ended. */
 ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e);
+/* Loop, store and run alone, of a store that nobody has open (ML_EXISTS: somebody
+** has): what is asked is written, nothing goes on by itself. */
+ml_rc ml_engine_open_still(ml_engine *g, const char *db, ml_err *e);
 /* Waits for what the writer has.  Zeroed or half made: fine.  `after` (or NULL)
 ** ends what the run points to (the api): called when the run is gone and the
 ** loop still there. */

@@ -213,7 +213,8 @@ static const ml_verb verbs[] = {
    "2: history without a gap, and the row says what it says; 7: one state each; "
    "8: a next thing each. One line an offender, and exit code 1 when there are "
    "any. Asks the running engine, which goes on meanwhile, or reads the file. "
-   "--repair, of a running engine, sets right what can be and looks again.",
+   "--repair sets right what can be and looks again: by the engine, or in the file; "
+   "what follows from it is done by the next start.",
    "moonlane audit\nmoonlane audit --repair\nmoonlane audit --db store.db -o json",
    ml_opts_audit, 0, 0, ml_cmd_audit, NULL},
   {"repl", "[ID]", "look around and repair, line by line",

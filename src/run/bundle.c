@@ -150,9 +150,9 @@ ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e) {
   } else {
     ml_ruleset_free(rules);
   }
-  if (rc == ML_OK)
+  if (rc == ML_OK && !r->conf.still)
     rc = sources_unpack(&a, row->sources, &src, &n);
-  if (rc == ML_OK)
+  if (rc == ML_OK && !r->conf.still)
     rc = r->conf.script->bundle(r->conf.script, row->hash, src, n);
   ml_arena_free(&a);
   return rc;

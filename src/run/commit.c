@@ -682,7 +682,7 @@ static void answer_all(ml_run *r, load *l, ml_rc rc) {
 }
 
 static void release(ml_run *r, carried *c) {
-  proc *pr = proc_find(r, c->n);
+  proc *pr = r->conf.still ? NULL : proc_find(r, c->n);
 
   for (size_t i = 0; i < c->load->effect_count && pr != NULL && !pr->gone &&
                      !pr->p->deleted; i++) {

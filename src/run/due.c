@@ -187,7 +187,7 @@ static void start_pass(ml_run *r, ml_due_item after, bool in_flight) {
 void due_look(ml_run *r) {
   int64_t now = now_wall(r);
 
-  if (!r->begun || r->stopped || r->draining)
+  if (!r->begun || r->stopped || r->draining || r->conf.still)
     return;
   if (now < r->pause_ms && r->pause_ms - now < LOOK_MS_MAX) {
     ml_loop_timer_set(r->timer, r->pause_ms - now);

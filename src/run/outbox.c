@@ -227,7 +227,8 @@ static void done(void *arg) {
 void outbox_kick(ml_run *r) {
   heads *h;
 
-  if (r->outbox.reading || !r->begun || r->stopped || r->draining) {
+  if (r->outbox.reading || !r->begun || r->stopped || r->draining ||
+      r->conf.still) {
     r->outbox.again = true;
     return;
   }

@@ -383,6 +383,8 @@ static void dispatch(ml_run *r, proc *pr, const ml_made *m) {
   for (size_t i = 0; i < m->effect_count && !pr->gone && !pr->p->deleted; i++) {
     const ml_effect *ef = &m->effects[i];
 
+    if (r->conf.still && (ef->kind == ML_DO_RUN || ef->kind == ML_DO_JUDGE))
+      continue;
     if (ef->kind == ML_DO_RUN) {
       const ml_act *a = ml_process_act(pr->p, ef->no);
 

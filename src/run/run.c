@@ -203,10 +203,10 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
   b->rc = rc;
   if (rc != ML_OK)
     ml_err_set(&e, rc, "", "the store's small tables cannot be read");
-  else
+  else if (!r->conf.still)
     triggers_swap(r);
   r->begun = rc == ML_OK;
-  if (r->begun) {
+  if (r->begun && !r->conf.still) {
     due_look(r);
     outbox_kick(r);
     search_look(r);

@@ -70,6 +70,10 @@ typedef struct ml_run_conf {
                                     begun when the one before is on it */
   const ml_str *rules;           /* files of rules, asked before the folders' */
   size_t rule_count;
+  bool still;                    /* nothing goes on by itself and nothing leaves:
+                                    what is asked is written, what follows from
+                                    it waits for the next start.  No script and
+                                    no http then (repair of a store at rest) */
   bool hold_polls;               /* see ml_run_hold_polls() */
   int64_t patrol_ms;             /* between two pieces of the audit (audit.h);
                                     0: none */
