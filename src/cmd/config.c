@@ -31,6 +31,8 @@ static const struct key {
   {"mail_password", TEXT}, {"mail_password_file", TEXT}, {"mail_tls", TEXT},
   {"mail_timeout", TEXT}, {"mail_ca_file", TEXT},
   {"isolation", TEXT}, {"owner", LIST},
+  {"history_max", INTEGER}, {"queue_max", INTEGER}, {"connections", INTEGER},
+  {"peer_connections", INTEGER},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };

@@ -45,6 +45,7 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .loop = g->loop, .store = g->store, .http = g->http, .script = g->script,
     .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
     .allow_count = conf->allow_count, .step_commits = conf->step_commits,
+    .history_max = conf->history_max, .queue_max = conf->queue_max,
     .rules = conf->rules, .rule_count = conf->rule_count,
     .isolation = conf->isolation, .owners = conf->owners,
     .owner_count = conf->owner_count, .calls_max = conf->calls_max,

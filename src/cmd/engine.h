@@ -25,6 +25,8 @@ typedef struct ml_engine_conf {
   ml_str mail_from;              /* both outlive the engine */
   uint32_t workers;
   uint32_t calls_max;            /* outgoing calls of one workflow; 0: run.h's */
+  uint64_t history_max;          /* as in ml_run_conf */
+  uint32_t queue_max;
   ml_isolation isolation;
   const ml_str *owners;          /* "folder=owner" */
   size_t owner_count;

@@ -27,6 +27,8 @@
 
 enum { LIST_MAX = 64, WORKERS_MAX = 64, CALLS_MAX = 128, DRAIN_MS = 30000, LAST_ANSWERS_MS = 1000,
        LAST_TURNS = 20 };
+enum { HISTORY_LEAST = 100, HISTORY_MOST = 10000000, QUEUE_MOST = 1000000,
+       CONNECTIONS_MOST = 16384 };
 
 typedef struct serving {
   const ml_serve_conf *conf;
@@ -38,6 +40,7 @@ typedef struct serving {
   size_t allow_count, host_count, rule_count, owner_count;
   ml_mail_conf mail;
   int64_t drain_ms;
+  ml_server_limits limits;
   unsigned ends;                 /* TERM and INT that came */
   bool loading, load_again;
   size_t faults;                 /* of the load under way */
@@ -75,6 +78,26 @@ static ml_rc read_owners(serving *s, const ml_args *a, ml_isolation *apart,
                       "not '%.80s'", text);
 }
 
+/* How much there may be; 0, the default, is the engine's own. */
+static ml_rc read_limits(serving *s, const ml_args *a, ml_engine_conf *ec,
+                         ml_err *e) {
+  int64_t history = 0, queue = 0, all = 0, peer = 0;
+  ml_rc rc = ml_args_int(a, "history-max", HISTORY_LEAST, HISTORY_MOST, 0,
+                         &history, e);
+
+  if (rc == ML_OK)
+    rc = ml_args_int(a, "queue-max", 1, QUEUE_MOST, 0, &queue, e);
+  if (rc == ML_OK)
+    rc = ml_args_int(a, "connections", 1, CONNECTIONS_MOST, 0, &all, e);
+  if (rc == ML_OK)
+    rc = ml_args_int(a, "peer-connections", 1, CONNECTIONS_MOST, 0, &peer, e);
+  ec->history_max = (uint64_t)history;
+  ec->queue_max = (uint32_t)queue;
+  s->limits.connections = (uint32_t)all;
+  s->limits.per_peer = (uint32_t)peer;
+  return rc;
+}
+
 static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
                        ml_err *e) {
   int64_t workers = 0, calls = 0;
@@ -109,7 +132,7 @@ static ml_rc read_args(serving *s, const ml_args *a, ml_engine_conf *ec,
     .isolation = apart, .owners = s->owners, .owner_count = s->owner_count,
     .insecure = ml_args_flag(a, "insecure-scripts"),
     .step_commits = ml_args_flag(a, "step-commits")};
-  return rc;
+  return rc == ML_OK ? read_limits(s, a, ec, e) : rc;
 }
 
 /* ---- saying things ---- */
@@ -287,6 +310,7 @@ static ml_rc listen_all(serving *s, char bound[128], ml_err *e) {
     .loop = s->engine.loop, .run = s->engine.run, .store = s->engine.store,
     .clock = ml_clock_system(), .rand = ml_rand_system(), .hosts = s->hosts,
     .host_count = s->host_count, .folder = s->conf->folder,
+    .limits = &s->limits,
     .version = ML_VERSION};
   char address[160];
   ml_rc rc = ml_api_new(&ac, &s->api, e);
