@@ -46,6 +46,8 @@ local rows = {
   { "JSON: depth; members; digits of a number",
     { N, "src/base/json_read.c", "DEPTH_MAX (%d+)" }, { N, "src/base/json_read.c", "limits%.members = (%d+)" }, { N, "src/base/json_read.c", "limits%.digits = (%d+)" } },
   { "records in the history of a process (`--history-max`)", { N, "src/run/run.h", "ML_HISTORY_MAX = (%d+)" } },
+  { "life of an Idempotency-Key (`--keep-keys`); of an occurrence a trigger has seen, and not before its process has ended (`--keep-occurrences`); both by the time the engine is up",
+    { MS, "src/run/run.h", "ML_KEEP_KEYS_MS %(%(int64_t%)([%d%* ]+)%)" }, { MS, "src/run/run.h", "ML_KEEP_SEEN_MS %(%(int64_t%)([%d%* ]+)%)" } },
   { "accepted starts that are not yet at rest (`--queue-max`)", { N, "src/run/run.c", "queue_max = (%d+)" } },
   { "a hook without `rate`: requests a second; burst",
     { N, "src/run/hook.c", "rate_default = {%.n = (%d+), %.per_ms = 1000," }, { N, "src/run/hook.c", "rate_default = {.-%.burst = (%d+)}" } },
@@ -103,6 +105,7 @@ local function shown(n, unit)
     end
     return n .. " bytes"
   elseif unit == MS then
+    if n >= 172800000 and n % 86400000 == 0 then return n // 86400000 .. " days" end
     if n >= 1000 and n % 1000 == 0 then return n // 1000 .. " s" end
     return n .. " ms"
   end

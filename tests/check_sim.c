@@ -36,7 +36,7 @@ static const char *const happened_names[H_COUNT] = {
 };
 
 typedef struct totals {
-  uint64_t seeds, steps, checks, effects, answers, refusals, boots;
+  uint64_t seeds, steps, checks, effects, answers, refusals, boots, forgotten;
   uint64_t happened[H_COUNT], ways[PEER_WAYS], failed[DISK_ERRORS][DISK_OPS];
 } totals;
 
@@ -355,6 +355,7 @@ static int run_seed(uint64_t seed, int steps, bool tell, uint64_t *trace,
   s.wild = seed % 10 == 0;
   w.clocked = seed % 3 == 1;
   w.log_max = seed % 3 == 0 ? 40 * 4120 : 0;
+  w.key_life_ms = 2 * HOUR;
   s.fresh = seed % 8 == 5;
   begin(&s);
   for (int i = 0; i < steps && w.faults == 0; i++)
@@ -368,6 +369,7 @@ static int run_seed(uint64_t seed, int steps, bool tell, uint64_t *trace,
   t->answers += w.answers;
   t->refusals += w.refusals;
   t->boots += w.boots;
+  t->forgotten += w.forgotten;
   for (int i = 0; i < H_COUNT; i++)
     t->happened[i] += s.happened[i];
   for (int i = 0; i < PEER_WAYS; i++)
@@ -397,6 +399,7 @@ static void tell_totals(const totals *t, uint64_t trace, int broken,
   printf("faults that fired:\n");
   for (int i = 0; i < H_COUNT; i++)
     tell_count(happened_names[i], t->happened[i]);
+  tell_count("keys forgotten", t->forgotten);
   for (int i = 0; i < PEER_WAYS; i++) {
     snprintf(name, sizeof name, "peer: %s", peer_way_name((peer_way)i));
     tell_count(name, t->ways[i]);

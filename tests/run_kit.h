@@ -65,6 +65,7 @@ static struct {
   size_t rule_count;
   uint64_t history_max;
   int64_t patrol_ms;             /* the audit by itself; 0: none */
+  int64_t forget_ms, keep_keys_ms, keep_seen_ms;
   kit_call calls[KIT_CALLS];
   size_t call_count;
   void (*on_new)(void);          /* the run is made, not yet begun */
@@ -210,6 +211,9 @@ static inline void kit_begin(void) {
                       .mail = kit.mail, .mail_server = kit.mail_server,
                       .mail_from = ML_STR("Shop <shop@portal.example>"),
                       .patrol_ms = kit.patrol_ms, .still = kit.still,
+                      .forget_ms = kit.forget_ms,
+                      .keep_keys_ms = kit.keep_keys_ms,
+                      .keep_seen_ms = kit.keep_seen_ms,
                       .history_max = kit.history_max,
                       .stopped = kit_stopped};
   kit_came c = {0};

@@ -75,11 +75,13 @@ int store_suite_run(const store_maker *m) {
                run_part(m, store_suite_unique()) +
                run_part(m, store_suite_object()) +
                run_part(m, store_suite_replay()) +
+               run_part(m, store_suite_age()) +
                run_part(m, store_suite_transaction()) +
                run_part(m, store_suite_batches());
 
   if (m->lasting)
-    failed += run_part(m, store_suite_lasting());
+    failed += run_part(m, store_suite_lasting()) +
+              run_part(m, store_suite_age_lasting());
   if (m->threaded)
     failed += run_part(m, store_suite_threaded());
   return failed;

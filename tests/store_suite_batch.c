@@ -8,7 +8,7 @@
 static void units_stand_or_fall_alone(void **state) {
   Fx *fx = *state;
   ml_row_process p = suite_process(1), other;
-  ml_row_key k = {.key = {9}, .at_ms = 1, .status = 201};
+  ml_row_key k = {.key = {9}, .age_ms = 1, .status = 201};
   ml_batch *b = suite_batch(fx->s);
   Q q = {.n = 3, .in = k.key, .limit = 10};
 

@@ -151,6 +151,8 @@ suite_part store_suite_lists(void);
 suite_part store_suite_unique(void);
 suite_part store_suite_object(void);
 suite_part store_suite_replay(void);
+suite_part store_suite_age(void);
+suite_part store_suite_age_lasting(void);
 suite_part store_suite_transaction(void);
 suite_part store_suite_batches(void);
 suite_part store_suite_lasting(void);

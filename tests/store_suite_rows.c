@@ -1,6 +1,8 @@
 /* store_suite_rows.c - rows go in and come back as they were. */
 #include "store_suite_in.h"
 
+#include "store/age.h"
+
 /* ---- open and process ---- */
 
 static void an_empty_store(void **state) {
@@ -340,7 +342,7 @@ static void keys_are_taken_once_and_expire(void **state) {
 
   for (uint8_t i = 0; i < 10; i++) {
     memset(k.key, i, sizeof k.key);
-    k.at_ms = 100 + i;
+    k.age_ms = 100 + i;
     ml_batch_unit(b);
     ml_batch_key(b, &k);
   }
@@ -348,7 +350,7 @@ static void keys_are_taken_once_and_expire(void **state) {
   assert_rc(ask(fx, r_key, &q), ML_OK);
   assert_memory_equal(q.u.key.key, k.key, 16);
   assert_memory_equal(q.u.key.body, k.body, 16);
-  assert_int_equal(q.u.key.at_ms, 109);
+  assert_int_equal(q.u.key.age_ms, 109);
   assert_int_equal(q.u.key.status, 201);
   assert_str(q.u.key.answer, "{}");
   b = suite_batch(fx->s);
@@ -357,7 +359,7 @@ static void keys_are_taken_once_and_expire(void **state) {
   assert_rc(ml_batch_unit_rc(b, 0), ML_EXISTS);
   ml_batch_free(b);
   b = suite_batch(fx->s);
-  ml_batch_keys_expire(b, 105);
+  ml_batch_keys_expire(b, 105, 100);
   assert_rc(done(fx, b), ML_OK);
   for (uint8_t i = 0; i < 10; i++) {
     memset(k.key, i, sizeof k.key);

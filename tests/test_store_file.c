@@ -109,6 +109,34 @@ static char *bytes_of(const char *file, size_t *n) {
   return p;
 }
 
+/* ---- the age's row ---- */
+
+/* It rides with a commit, once a minute at most, and makes none. */
+static void the_age_costs_a_row_a_minute(void **state) {
+  ml_clock_fake hands;
+  ml_store_conf conf = {.path = path, .clock = &hands.base};
+  ml_store *s;
+  ml_err e = {0};
+  int rows = 0;
+
+  (void)state;
+  ml_clock_fake_init(&hands, 1000);
+  assert_rc(ml_store_open(&conf, &s, &e), ML_OK);
+  for (int i = 1; i <= 300; i++) {
+    ml_row_process p = suite_process(i);
+    ml_batch *b = suite_batch(s);
+    int before = sqlite3_total_changes(s->writer.db);
+
+    ml_clock_fake_pass(&hands, 1000);
+    ml_batch_process(b, &p);
+    assert_rc(suite_commit(s, b), ML_OK);
+    ml_batch_free(b);
+    rows += sqlite3_total_changes(s->writer.db) - before - 1;
+  }
+  assert_int_equal(rows, 5);
+  ml_store_close(s);
+}
+
 /* ---- lock and modes ---- */
 
 static void nobody_else_may_read_it(void **state) {
@@ -405,7 +433,7 @@ static void park(ml_batch *b, int64_t n, ml_rand *r) {
   ml_row_task t = {.n = n, .no = 3, .act = 3, .lane = 2,
                    .created_ms = 1790000000000 + n, .label = ML_STR("1-1"),
                    .title = ML_STR("License arrangement")};
-  ml_row_key k = {.at_ms = 1790000000000 + n, .status = 201,
+  ml_row_key k = {.age_ms = 1790000000000 + n, .status = 201,
                   .answer = ML_STR("0190c8f0-5ed2-7000-8000-000000000001")};
   char data[512], rest[150];
   static const ml_told told[] = {ML_TOLD_STARTED, ML_TOLD_PHASE,
@@ -619,7 +647,7 @@ static void tell(void *arg, ml_batch *b, ml_rc rc) {
 /* Batch n: a new process with key and history; and an older one moves on. */
 static void put_pair(ml_batch *b, int64_t n) {
   ml_row_process p = suite_process(n);
-  ml_row_key k = {.status = 201, .at_ms = n};
+  ml_row_key k = {.status = 201, .age_ms = n};
 
   memcpy(k.key, &n, sizeof n);
   ml_batch_key(b, &k);
@@ -748,6 +776,7 @@ int main(void) {
 #define T(f) {#f, f, new_file, NULL, NULL}
   const struct CMUnitTest tests[] = {
     T(nobody_else_may_read_it),
+    T(the_age_costs_a_row_a_minute),
     T(a_second_engine_is_refused),
     T(closing_leaves_one_file),
     T(settings_are_as_asked),

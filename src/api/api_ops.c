@@ -82,6 +82,8 @@ static void put_run_metrics(ml_buf *b, const ml_run_stats *s) {
     {"queued", "gauge", "Inputs that wait.", (int64_t)s->queued},
     {"due_waits_total", "counter", "Passes over what is due that waited for "
      "room.", (int64_t)s->admit_waits},
+    {"forgotten_total", "counter", "Idempotency keys and occurrences whose time "
+     "was over.", (int64_t)s->forgotten},
     {"calls_open", "gauge", "Outgoing calls under way.",
      (int64_t)s->http.open},
     {"calls_waiting", "gauge", "Outgoing calls that wait for their host.",

@@ -33,7 +33,7 @@ static void send_token(ml_call *c, ml_str id, ml_str shown, int64_t expires) {
 
 static void fill_token(ml_call *c, ml_batch *b) {
   making *m = c->state;
-  ml_row_key key = {.at_ms = m->row.created_ms, .status = 201,
+  ml_row_key key = {.age_ms = ml_run_age(c->run), .status = 201,
                     .answer = m->row.id};
 
   ml_batch_token(b, &m->row);

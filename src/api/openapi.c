@@ -124,7 +124,8 @@ static void put_params(ml_jw *w, const ml_route *r) {
               "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}", false,
               (r->flags & ML_ROUTE_REPEAT) != 0
                 ? "taken, not needed: a repetition does no harm"
-                : "the same key and request again gives the first answer again");
+                : "the same key and request again gives the first answer again, for 30 "
+                  "days of running unless the operator says otherwise");
   if ((r->flags & ML_ROUTE_MATCH) != 0)
     put_param(w, ML_STR("If-Match"), "header", "{\"type\":\"string\"}", false,
               "only when the process is at this ETag; else 412");

@@ -32,7 +32,8 @@ static const struct key {
   {"mail_timeout", TEXT}, {"mail_ca_file", TEXT},
   {"isolation", TEXT}, {"owner", LIST},
   {"history_max", INTEGER}, {"queue_max", INTEGER}, {"connections", INTEGER},
-  {"peer_connections", INTEGER},
+  {"peer_connections", INTEGER}, {"keep_keys", TEXT},
+  {"keep_occurrences", TEXT},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };

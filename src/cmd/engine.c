@@ -10,7 +10,7 @@
 #include "cmd/files.h"
 #include "store/backup.h"
 
-enum { TURN_MS = 1000, PATROL_MS = 1000 };
+enum { TURN_MS = 1000, PATROL_MS = 1000, FORGET_MS = 60000 };
 
 /* A flush failed: what is on disk is not known any more, and every further
 ** answer could be a lie.  The next start reads what is really there. */
@@ -46,6 +46,8 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
     .allow_count = conf->allow_count, .step_commits = conf->step_commits,
     .history_max = conf->history_max, .queue_max = conf->queue_max,
+    .keep_keys_ms = conf->keep_keys_ms, .keep_seen_ms = conf->keep_seen_ms,
+    .forget_ms = FORGET_MS,
     .rules = conf->rules, .rule_count = conf->rule_count,
     .isolation = conf->isolation, .owners = conf->owners,
     .owner_count = conf->owner_count, .calls_max = conf->calls_max,

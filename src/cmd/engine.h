@@ -27,6 +27,7 @@ typedef struct ml_engine_conf {
   uint32_t calls_max;            /* outgoing calls of one workflow; 0: run.h's */
   uint64_t history_max;          /* as in ml_run_conf */
   uint32_t queue_max;
+  int64_t keep_keys_ms, keep_seen_ms;
   ml_isolation isolation;
   const ml_str *owners;          /* "folder=owner" */
   size_t owner_count;

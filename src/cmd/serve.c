@@ -28,7 +28,7 @@
 enum { LIST_MAX = 64, WORKERS_MAX = 64, CALLS_MAX = 128, DRAIN_MS = 30000, LAST_ANSWERS_MS = 1000,
        LAST_TURNS = 20 };
 enum { HISTORY_LEAST = 100, HISTORY_MOST = 10000000, QUEUE_MOST = 1000000,
-       CONNECTIONS_MOST = 16384 };
+       CONNECTIONS_MOST = 16384, LIFE_LEAST_MS = 3600000 };
 
 typedef struct serving {
   const ml_serve_conf *conf;
@@ -78,6 +78,16 @@ static ml_rc read_owners(serving *s, const ml_args *a, ml_isolation *apart,
                       "not '%.80s'", text);
 }
 
+/* A key must outlive the retries of whoever sent it. */
+static ml_rc read_life(const ml_args *a, const char *name, int64_t *out,
+                       ml_err *e) {
+  ml_rc rc = ml_args_duration(a, name, 0, out, e);
+
+  if (rc == ML_OK && ml_args_get(a, name) != NULL && *out < LIFE_LEAST_MS)
+    rc = ml_err_set(e, ML_INVALID, NULL, "--%s: an hour is the least (1h)", name);
+  return rc;
+}
+
 /* How much there may be; 0, the default, is the engine's own. */
 static ml_rc read_limits(serving *s, const ml_args *a, ml_engine_conf *ec,
                          ml_err *e) {
@@ -91,6 +101,10 @@ static ml_rc read_limits(serving *s, const ml_args *a, ml_engine_conf *ec,
     rc = ml_args_int(a, "connections", 1, CONNECTIONS_MOST, 0, &all, e);
   if (rc == ML_OK)
     rc = ml_args_int(a, "peer-connections", 1, CONNECTIONS_MOST, 0, &peer, e);
+  if (rc == ML_OK)
+    rc = read_life(a, "keep-keys", &ec->keep_keys_ms, e);
+  if (rc == ML_OK)
+    rc = read_life(a, "keep-occurrences", &ec->keep_seen_ms, e);
   ec->history_max = (uint64_t)history;
   ec->queue_max = (uint32_t)queue;
   s->limits.connections = (uint32_t)all;

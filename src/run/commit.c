@@ -439,7 +439,7 @@ static void put_transaction(ml_batch *b, proc *pr, load *l) {
   pr->transaction_state = state;
 }
 
-static void put_load(ml_batch *b, const proc *pr, load *l) {
+static void put_load(const ml_run *r, ml_batch *b, const proc *pr, load *l) {
   for (size_t i = 0; i < l->history_count; i++)
     ml_batch_history(b, &l->history[i]);
   for (size_t i = 0; i < l->drop_count; i++)
@@ -469,7 +469,7 @@ static void put_load(ml_batch *b, const proc *pr, load *l) {
     ml_batch_post(b, &l->posts[i]);
   if (l->identity.p != NULL)
     ml_batch_occurrence(b, pr->f->name, ML_STR(""), l->identity,
-                        pr->p->created_ms, pr->n);
+                        ml_run_age(r), pr->n);
   if (l->trigger != NULL)
     ml_batch_trigger(b, l->trigger);
   for (size_t i = 0; i < l->replay_count; i++)
@@ -586,7 +586,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
         c->due = put_process(r, b, pr, &data, &rest, &k);
       if (pr->p->transaction_n != 0)
         put_transaction(b, pr, c->load);
-      put_load(b, pr, c->load);
+      put_load(r, b, pr, c->load);
       pr->seq_sent = pr->p->seq;
       pr->fresh = pr->changed = pr->renew = false;
       pr->flying++;

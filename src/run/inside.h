@@ -274,6 +274,7 @@ struct ml_run {
   bool searching, search_again;  /* a step is under way; look again after it */
   ml_loop_timer *search_timer;
   struct patrol *patrol;         /* NULL: none */
+  struct forget *forget;         /* the same */
   bool hold_schedules;
   bool full;                     /* the disk refused the last write */
   ml_loop_timer *full_timer;
@@ -520,6 +521,10 @@ void full_look(ml_run *r, const ml_batch *b, ml_rc rc);
 ml_rc full_told(ml_rc rc);
 /* ML_UNKNOWN: stop.  Has the run been stopped? */
 bool disk_lost(ml_run *r, ml_rc rc);
+
+/* forget.c */
+void forget_begin(ml_run *r);
+void forget_free(ml_run *r);
 
 /* patrol.c */
 void patrol_begin(ml_run *r);

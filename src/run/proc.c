@@ -512,7 +512,7 @@ static void keep_key(ml_run *r, load *l, ml_input *in) {
   k->in = in;
   memcpy(k->row.key, in->key, sizeof k->row.key);
   memcpy(k->row.body, in->body_hash, sizeof k->row.body);
-  k->row.at_ms = now_wall(r);
+  k->row.age_ms = ml_run_age(r);
 }
 
 bool is_incident(const ml_process *p) {

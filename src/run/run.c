@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "run/inside.h"
+#include "store/age.h"
 
 int64_t now_wall(const ml_run *r) {
   return r->conf.clock->wall_ms(r->conf.clock);
@@ -9,6 +10,10 @@ int64_t now_wall(const ml_run *r) {
 
 int64_t now_mono(const ml_run *r) {
   return r->conf.clock->mono_ms(r->conf.clock);
+}
+
+int64_t ml_run_age(const ml_run *r) {
+  return ml_store_age(r->conf.store);
 }
 
 static void look_drained(ml_run *r);
@@ -33,6 +38,10 @@ ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e) {
     r->conf.lease_ms = 60000;
   if (r->conf.history_max == 0)
     r->conf.history_max = ML_HISTORY_MAX;
+  if (r->conf.keep_keys_ms == 0)
+    r->conf.keep_keys_ms = ML_KEEP_KEYS_MS;
+  if (r->conf.keep_seen_ms == 0)
+    r->conf.keep_seen_ms = ML_KEEP_SEEN_MS;
   if (r->conf.queue_max == 0)
     r->conf.queue_max = 10000;
   if (r->conf.calls_max == 0)
@@ -104,6 +113,7 @@ void ml_run_free(ml_run *r) {
     bundle_free(r->old_rules[i]);
   ml_mem_free(r->old_rules);
   patrol_free(r);
+  forget_free(r);
   ml_loop_timer_free(r->full_timer);
   for (size_t i = 0; i < r->bundle_count; i++)
     bundle_free(r->bundles[i]);
@@ -212,6 +222,7 @@ static void begin_people(ml_run *r, void *arg, ml_rc rc) {
     search_look(r);
     ml_run_bulk_look(r);
     patrol_begin(r);
+    forget_begin(r);
   }
   begin_end(b, &e);
 }

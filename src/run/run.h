@@ -38,6 +38,9 @@ typedef enum ml_isolation {
   ML_ISOLATE_DEFAULT, ML_ISOLATE_AUTHOR, ML_ISOLATE_NONE
 } ml_isolation;
 enum { ML_HISTORY_MAX = 100000, ML_CALLS_AT_ONCE = 8 };
+/* By the age of the store (store/age.h). */
+#define ML_KEEP_KEYS_MS ((int64_t)30 * 24 * 3600 * 1000)
+#define ML_KEEP_SEEN_MS ((int64_t)400 * 24 * 3600 * 1000)
 
 typedef struct ml_run_conf {
   ml_loop *loop;
@@ -77,11 +80,18 @@ typedef struct ml_run_conf {
   bool hold_polls;               /* see ml_run_hold_polls() */
   int64_t patrol_ms;             /* between two pieces of the audit (audit.h);
                                     0: none */
+  int64_t keep_keys_ms;          /* life of an Idempotency-Key; 0:
+                                    ML_KEEP_KEYS_MS; < 0: for ever */
+  int64_t keep_seen_ms;          /* of an occurrence a trigger has seen, and not
+                                    before its process has ended; 0:
+                                    ML_KEEP_SEEN_MS; < 0: for ever */
+  int64_t forget_ms;             /* between two looks for old ones; 0: none */
   void (*stopped)(void *arg, ml_rc rc, const char *why);   /* a flush failed:
                                     stop the program at once */
   void *stopped_arg;
 } ml_run_conf;
 
+int64_t ml_run_age(const ml_run *r);     /* of its store: what dates keys */
 ml_rc ml_run_new(const ml_run_conf *conf, ml_run **out, ml_err *e);
 void ml_run_free(ml_run *r);     /* NULL allowed */
 bool ml_run_owner_ok(ml_str entry);   /* "folder=owner"? */
@@ -338,7 +348,8 @@ void ml_run_lift(ml_run *r, ml_str workflow,
 
 typedef struct ml_run_stats {
   uint64_t inputs, starts, completed, slices, calls, batches, refused,
-      incidents, loaded, in_memory, queued, admit_waits;
+      incidents, loaded, in_memory, queued, admit_waits,
+      forgotten;                 /* keys and occurrences */
   ml_http_stats http;            /* zeros when the client keeps none */
   int64_t oldest_wait_ms;
 } ml_run_stats;

@@ -153,7 +153,7 @@ static void write_alone(asking *x, ml_txs state, const char *message) {
     x->row.message.p = ml_arena_dup(&x->t->arena, m.p, m.n);
     x->row.message.n = m.n;
   }
-  x->key = (ml_row_key){.at_ms = x->row.ended_ms, .status = 201};
+  x->key = (ml_row_key){.age_ms = ml_run_age(x->r), .status = 201};
   memcpy(x->key.key, x->t->key, sizeof x->key.key);
   memcpy(x->key.body, x->t->body_hash, sizeof x->key.body);
   x->key.answer = kept_id(x);

@@ -25,7 +25,6 @@ enum {
   ML_STORE_GROUP_BYTES = 4 << 20,      /* ... and bytes gathered (one batch
                                           may be larger) */
   ML_STORE_PACK_MAX = 64 << 10,        /* bytes of a packed history row */
-  ML_STORE_EXPIRE_MAX = 10000,         /* keys forgotten by one _keys_expire */
   ML_STORE_REPLAY_FORGET = 16,         /* replay rows forgotten by a new one */
   ML_STORE_READ_MS = 5000,             /* one read job */
   ML_STORE_SCAN_MAX = 20000,           /* rows looked at for one page */
@@ -98,6 +97,8 @@ typedef enum ml_sql {
   SQL_JOB_PUT, SQL_JOB_DONE, SQL_JOB_GET, SQL_JOB_OPEN, SQL_ENTRY_PUT,
   SQL_ENTRY_END, SQL_ENTRIES, SQL_ENTRIES_OF, SQL_ENTRY_COUNT,
   SQL_WEBHOOK_PUT, SQL_WEBHOOKS,
+  /* the age, and what is old (sqlite_age.c) */
+  SQL_AGE_GET, SQL_AGE_PUT, SQL_KEYS_OLD, SQL_OCCURRENCES, SQL_OCCURRENCE_DROP,
   /* bundles in quarantine */
   SQL_QUARANTINE_PUT, SQL_QUARANTINE_DROP, SQL_QUARANTINES,
   /* looking for broken ones (sqlite_audit.c) */
@@ -176,6 +177,7 @@ extern const char ml_schema_partner[];
 extern const char ml_schema_bulk[];
 extern const char ml_schema_object[];
 extern const char ml_schema_webhook[];
+extern const char ml_schema_age[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -213,7 +215,8 @@ typedef enum ml_op {
   OP_UNIQUE_DROP, OP_REPLAY, OP_SEARCH_SET, OP_SEARCH_FILL, OP_COMMENT_EDIT,
   OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT, OP_JOB, OP_JOB_DONE,
   OP_ENTRY, OP_ENTRY_END, OP_TX, OP_TX_STATE, OP_OBJECT, OP_RECORD,
-  OP_TASK_MORE, OP_WEBHOOK, OP_QUARANTINE, OP_MEND, OP_PROBE, OP_COUNT
+  OP_TASK_MORE, OP_WEBHOOK, OP_QUARANTINE, OP_MEND, OP_PROBE,
+  OP_OCCURRENCE_DROP, OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {
@@ -282,6 +285,8 @@ struct ml_store {
   int64_t page_size;
   int lock_fd;            /* -1: none */
   int64_t boot, boot_before_ms;
+  bool aged;              /* the age goes on from: */
+  int64_t age_base, age_from;      /* what it was then; the clock then */
   ml_link writer, reader; /* reader.db is NULL when they are one */
   ml_store_counts counts;
   /* the owner's */
@@ -292,6 +297,7 @@ struct ml_store {
   atomic_bool backup_stop;
   /* the writer's */
   ml_walog log;
+  int64_t age_saved, age_saving;   /* the row's; what a commit will make it */
   atomic_int dead;        /* an ml_rc; a flush failed: answer this for ever.
                              The owner looks too: ml_store_state() */
   /* under mu */
@@ -317,6 +323,10 @@ void ml_writer_look(ml_store *s);                    /* after a commit that
 void ml_writer_run(ml_store *s, ml_batch *b);        /* inline */
 void *ml_writer_main(void *store);
 void ml_writer_leave(ml_store *s);                   /* last checkpoint */
+/* sqlite_age.c */
+ml_rc ml_age_open(ml_store *s);
+ml_rc ml_age_save(ml_store *s);                      /* into a transaction, */
+void ml_age_saved(ml_store *s);                      /* which is on disk */
 /* sqlite_read.c */
 void *ml_reader_main(void *store);
 void ml_read_done(ml_store *s, ml_job *job);         /* reaped: tell, free */

@@ -239,19 +239,9 @@ static ml_rc put_key(ml_feed *r) {
     return rc;
   row_bytes(r, 16);           /* key */
   row_bytes(r, 16);           /* body */
-  row_ms(r);                  /* at_ms */
+  row_ms(r);                  /* age_ms */
   row_ms(r);                  /* status */
   row_text(r);                /* answer */
-  return row_step(r);
-}
-
-static ml_rc expire_keys(ml_feed *r) {
-  ml_rc rc = row_begin(r, SQL_KEYS_EXPIRE);
-
-  if (rc != ML_OK)
-    return rc;
-  row_ms(r);                  /* at_ms, before */
-  ml_sql_i64(&r->b, ML_STORE_EXPIRE_MAX);
   return row_step(r);
 }
 
@@ -302,7 +292,7 @@ static ml_rc put_occurrence(ml_feed *r) {
   row_text(r);                /* workflow, name, identity */
   row_text(r);
   row_text(r);
-  row_ms(r);                  /* at_ms */
+  row_ms(r);                  /* age_ms */
   row_opt(r);                 /* n */
   return row_step(r);
 }
@@ -389,7 +379,7 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_HISTORY] = put_history,       [OP_JOURNAL] = put_journal,
   [OP_JOURNAL_DROP] = drop_journal, [OP_COMMENT] = put_comment,
   [OP_MAIL] = put_mail,             [OP_MAIL_DROP] = drop_mail,
-  [OP_KEY] = put_key,               [OP_KEYS_EXPIRE] = expire_keys,
+  [OP_KEY] = put_key,               [OP_KEYS_EXPIRE] = ml_apply_keys_expire,
   [OP_BUNDLE] = put_bundle,         [OP_WORKFLOW] = put_workflow,
   [OP_TRIGGER] = put_trigger,       [OP_OCCURRENCE] = put_occurrence,
   [OP_LANE] = put_lane,             [OP_MEMBER] = put_member,
@@ -398,6 +388,7 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_POST] = ml_apply_post,          [OP_POST_END] = ml_apply_post_end,
   [OP_UNIQUE] = ml_apply_unique,    [OP_UNIQUE_DROP] = ml_apply_unique_drop,
   [OP_REPLAY] = ml_apply_replay,
+  [OP_OCCURRENCE_DROP] = ml_apply_occurrence_drop,
   [OP_QUARANTINE] = ml_apply_quarantine,
   [OP_SEARCH_SET] = ml_apply_search_set,
   [OP_SEARCH_FILL] = ml_apply_search_fill,

@@ -263,16 +263,9 @@ void ml_batch_key(ml_batch *b, const ml_row_key *r) {
     return;
   put_bytes(o, r->key, sizeof r->key);
   put_bytes(o, r->body, sizeof r->body);
-  ml_pack_i64(o, r->at_ms);
+  ml_pack_i64(o, r->age_ms);
   ml_pack_i64(o, r->status);
   ml_pack_str(o, r->answer);
-}
-
-void ml_batch_keys_expire(ml_batch *b, int64_t before_ms) {
-  ml_buf *o = ml_batch_begin(b, OP_KEYS_EXPIRE);
-
-  if (o != NULL)
-    ml_pack_i64(o, before_ms);
 }
 
 /* ---- small tables ---- */
@@ -314,7 +307,7 @@ void ml_batch_trigger(ml_batch *b, const ml_row_trigger *r) {
 }
 
 void ml_batch_occurrence(ml_batch *b, ml_str workflow, ml_str trigger,
-                         ml_str identity, int64_t at_ms, int64_t n) {
+                         ml_str identity, int64_t age_ms, int64_t n) {
   ml_buf *o = ml_batch_begin(b, OP_OCCURRENCE);
 
   if (o == NULL)
@@ -322,7 +315,7 @@ void ml_batch_occurrence(ml_batch *b, ml_str workflow, ml_str trigger,
   ml_pack_str(o, workflow);
   ml_pack_str(o, trigger);
   ml_pack_str(o, identity);
-  ml_pack_i64(o, at_ms);
+  ml_pack_i64(o, age_ms);
   ml_pack_i64(o, n);
 }
 

@@ -505,6 +505,8 @@ ml_rc ml_store_open(const ml_store_conf *conf, ml_store **out, ml_err *e) {
     rc = last_number(s);
   if (rc == ML_OK && !s->read_only && conf->version_max == 0)
     rc = last_transaction(s);
+  if (rc == ML_OK && conf->version_max == 0)
+    rc = ml_age_open(s);
   if (rc == ML_OK && s->threaded)
     rc = start_threads(s);
   if (rc != ML_OK)

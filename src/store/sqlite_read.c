@@ -360,7 +360,7 @@ static void get_key(ml_cols *c, void *row) {
   memset(k, 0, sizeof *k);
   ml_col_bytes(c, k->key, sizeof k->key);
   ml_col_bytes(c, k->body, sizeof k->body);
-  k->at_ms = ml_col_i64(c);
+  k->age_ms = ml_col_i64(c);
   k->status = (int32_t)ml_col_u32(c, INT32_MAX);
   k->answer = ml_col_str(c);
 }

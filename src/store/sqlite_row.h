@@ -63,6 +63,8 @@ ml_rc ml_apply_unique(ml_feed *r);
 ml_rc ml_apply_unique_drop(ml_feed *r);
 ml_rc ml_apply_replay(ml_feed *r);
 ml_rc ml_apply_quarantine(ml_feed *r);
+ml_rc ml_apply_keys_expire(ml_feed *r);
+ml_rc ml_apply_occurrence_drop(ml_feed *r);
 ml_rc ml_apply_search_set(ml_feed *r);
 ml_rc ml_apply_search_fill(ml_feed *r);
 ml_rc ml_apply_comment_edit(ml_feed *r);

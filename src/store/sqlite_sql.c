@@ -113,11 +113,11 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "INSERT INTO mail (n, no, at_ms, name, data) VALUES (?,?,?,?,?)", NULL},
   [SQL_MAIL_DROP] = {"DELETE FROM mail WHERE n = ? AND no = ?", NULL},
   [SQL_KEY_PUT] = {
-    "INSERT INTO idem (key, body, at_ms, status, answer) VALUES (?,?,?,?,?)",
+    "INSERT INTO idem (key, body, age_ms, status, answer) VALUES (?,?,?,?,?)",
     NULL},
   [SQL_KEYS_EXPIRE] = {
-    "DELETE FROM idem WHERE key IN (SELECT key FROM idem INDEXED BY idem_at"
-    " WHERE at_ms < ? ORDER BY at_ms LIMIT ?)", NULL},
+    "DELETE FROM idem WHERE key IN (SELECT key FROM idem INDEXED BY idem_age"
+    " WHERE age_ms < ? ORDER BY age_ms LIMIT ?)", NULL},
   [SQL_BUNDLE_PUT] = {
     "INSERT INTO bundle (no, hash, folder, at_ms, tree, sources)"
     " VALUES (?,?,?,?,?,?)"
@@ -134,7 +134,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " ON CONFLICT (workflow, name) DO UPDATE SET state = excluded.state,"
     " due_ms = excluded.due_ms, removed_ms = excluded.removed_ms", NULL},
   [SQL_OCCURRENCE_PUT] = {
-    "INSERT INTO occurrence (workflow, name, identity, at_ms, n)"
+    "INSERT INTO occurrence (workflow, name, identity, age_ms, n)"
     " VALUES (?,?,?,?,?)", NULL},
   [SQL_LANE_PUT] = {
     "INSERT INTO lane (no, workflow, lane) VALUES (?,?,?)"
@@ -209,7 +209,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_MAIL] = {
     "SELECT n, no, at_ms, name, data FROM mail WHERE n = ? ORDER BY no", NULL},
   [SQL_KEY_GET] = {
-    "SELECT key, body, at_ms, status, answer FROM idem WHERE key = ?", NULL},
+    "SELECT key, body, age_ms, status, answer FROM idem WHERE key = ?", NULL},
   [SQL_TASKS_OF] = {
     "SELECT " TASK_COLUMNS " FROM task WHERE n = ? ORDER BY no", NULL},
   [SQL_TASK_GET] = {
@@ -438,6 +438,22 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "   WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)", NULL},
   [SQL_REPLAY_GET] = {
     "SELECT until_ms FROM replay WHERE scope = ? AND id = ?", NULL},
+
+  /* ---- the age, and what is old ---- */
+  [SQL_AGE_GET] = {"SELECT ms FROM age WHERE no = 1", NULL},
+  [SQL_AGE_PUT] = {"UPDATE age SET ms = ? WHERE no = 1", NULL},
+  [SQL_KEYS_OLD] = {
+    "SELECT age_ms FROM idem INDEXED BY idem_age WHERE age_ms < ?"
+    " ORDER BY age_ms LIMIT ?", NULL},
+  [SQL_OCCURRENCES] = {
+    "SELECT workflow, name, identity, age_ms < ? AND NOT EXISTS"
+    " (SELECT 1 FROM process WHERE n = occurrence.n AND status = 0)"
+    " FROM occurrence WHERE (workflow, name, identity) > (?,?,?)"
+    " ORDER BY workflow, name, identity LIMIT ?", NULL},
+  [SQL_OCCURRENCE_DROP] = {
+    "DELETE FROM occurrence WHERE workflow = ? AND name = ? AND identity = ?"
+    " AND age_ms < ? AND NOT EXISTS"
+    " (SELECT 1 FROM process WHERE n = occurrence.n AND status = 0)", NULL},
 
   /* ---- bundles in quarantine ---- */
   [SQL_QUARANTINE_PUT] = {

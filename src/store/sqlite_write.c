@@ -200,7 +200,13 @@ static ml_rc commit_group(ml_store *s, ml_jobs *group) {
       rc = write_group(s, group, true);
   }
   if (rc == ML_OK)
-    return commit(s);
+    rc = ml_age_save(s);
+  if (rc == ML_OK) {
+    rc = commit(s);
+    if (rc == ML_OK)
+      ml_age_saved(s);
+    return rc;
+  }
   roll_back(s);
   /* what is left for a caller: surely nothing was done */
   return rc == ML_NOMEM || rc == ML_FULL || rc == ML_CORRUPT ? rc : ML_IO;

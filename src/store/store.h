@@ -152,7 +152,7 @@ typedef struct ml_row_mail {     /* a signal not yet awaited */
 typedef struct ml_row_key {
   uint8_t key[16];               /* hash of scope and key */
   uint8_t body[16];              /* hash of the request */
-  int64_t at_ms;
+  int64_t age_ms;                /* ml_store_age() when it came (age.h) */
   int32_t status;                /* HTTP */
   ml_str answer;                 /* body */
 } ml_row_key;
@@ -310,8 +310,6 @@ void ml_batch_comment(ml_batch *b, const ml_row_comment *r);
 void ml_batch_mail(ml_batch *b, const ml_row_mail *r);
 void ml_batch_mail_drop(ml_batch *b, int64_t n, uint32_t no);
 void ml_batch_key(ml_batch *b, const ml_row_key *r);          /* ML_EXISTS */
-void ml_batch_keys_expire(ml_batch *b, int64_t before_ms);    /* the oldest 10,000
-                          at most: put it again while there may be more */
 void ml_batch_transaction(ml_batch *b, const ml_row_transaction *r);   /* insert */
 /* What its process came to; nothing else of the row changes. */
 void ml_batch_transaction_state(ml_batch *b, int64_t n, ml_txs state,
@@ -321,7 +319,7 @@ void ml_batch_workflow(ml_batch *b, const ml_row_workflow *r);
 void ml_batch_trigger(ml_batch *b, const ml_row_trigger *r);
 /* An occurrence a trigger has seen; ML_EXISTS when it is there already. */
 void ml_batch_occurrence(ml_batch *b, ml_str workflow, ml_str trigger,
-                         ml_str identity, int64_t at_ms, int64_t n);
+                         ml_str identity, int64_t age_ms, int64_t n);
 void ml_batch_lane(ml_batch *b, const ml_row_lane *r);
 void ml_batch_member(ml_batch *b, const ml_row_member *r, bool in);
 void ml_batch_user(ml_batch *b, const ml_row_user *r);

@@ -363,6 +363,17 @@ static const ask *ask_of(const world *w, int tag) {
   return NULL;
 }
 
+/* Who cannot ask under the key any more looks, as a person would. */
+static void learn(world *w, int tag, const row *x) {
+  for (size_t i = 0; i < w->ask_count; i++) {
+    ask *a = &w->asks[i];
+
+    if (a->tag == tag && a->state == ASK_UNKNOWN && a->n == 0 &&
+        world_key_is_over(w, a))
+      a->n = x->p.n;
+  }
+}
+
 static void check_start(world *w, const look *l, const ask *a) {
   size_t count, children;
   const row *x = row_of(l, a->tag, false, &count);
@@ -378,6 +389,8 @@ static void check_start(world *w, const look *l, const ask *a) {
   if (a->state == ASK_REFUSED && count != 0)
     world_fault(w, "start %d was refused (%s) and is there", a->tag,
                 ml_rc_name(a->rc));
+  if (count == 1)
+    learn(w, a->tag, x);
 }
 
 static size_t told(const row *x, ml_told what, ml_str text, uint32_t no) {

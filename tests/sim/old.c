@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/age.h"
 #include "store/sqlite.h"
 
 enum { VERSION = 1 };
@@ -74,6 +75,15 @@ static bool take_away(sqlite3 *db, sqlite3 *old, const char *list,
   }
 }
 
+/* What has another name or meaning since: as it was then. */
+static const char named_then[] =
+  "DROP INDEX idem_age;"
+  "ALTER TABLE idem RENAME COLUMN age_ms TO at_ms;"
+  "UPDATE idem SET at_ms = 1772323200000;"
+  "CREATE INDEX idem_at ON idem (at_ms);"
+  "ALTER TABLE occurrence RENAME COLUMN age_ms TO at_ms;"
+  "UPDATE occurrence SET at_ms = 1772323200000;";
+
 static bool make_older(sqlite3 *db) {
   static const char there[] =
       "SELECT 1 FROM sqlite_schema WHERE name = ?1 AND tbl_name = ?2";
@@ -83,6 +93,7 @@ static bool make_older(sqlite3 *db) {
   bool ok = sqlite3_open(":memory:", &old) == SQLITE_OK &&
             ml_migrate(old, NULL, NULL, ml_migrations, VERSION, &e) == ML_OK;
 
+  ok = ok && run(db, named_then);
   ok = ok && take_away(db, old, "SELECT name, tbl_name FROM sqlite_schema WHERE "
                        "type = 'index' AND sql IS NOT NULL", there,
                        "DROP INDEX \"%s\" -- of %s");
@@ -163,10 +174,14 @@ void old_check(world *w) {
   if (number(w->store->writer.db, "PRAGMA user_version") !=
       (int64_t)ml_migration_count)
     world_fault(w, "the store was not brought up to date");
+  if (number(w->store->writer.db, "SELECT max(age_ms) FROM idem") >
+      ml_store_age(w->store))
+    world_fault(w, "a key of the old store is dated after its age");
   if (db == NULL || number(db, "PRAGMA user_version") != VERSION ||
       number(db, "SELECT count(*) FROM process") != 4 ||
       number(db, "SELECT count(*) FROM pragma_integrity_check "
-                 "WHERE integrity_check = 'ok'") != 1)
+                 "WHERE integrity_check = 'ok'") != 1 ||
+      number(db, "SELECT min(at_ms) FROM idem") != 1772323200000)
     world_fault(w, "the copy made before is not what there was");
   sqlite3_close(db);
   world_aside(false);

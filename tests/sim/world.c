@@ -9,7 +9,7 @@
 
 #define STORE "world.db"
 
-enum { ROUNDS_MAX = 5000, QUIET = 3 };
+enum { ROUNDS_MAX = 5000, QUIET = 3, FORGET_MS = 60000, LIFE_LEFT_MS = 1800000 };
 
 /* ---- the record ---- */
 
@@ -156,6 +156,8 @@ bool world_up(world *w, bool load) {
                       .log_max = w->log_max};
   ml_run_conf rc = {.clock = &w->clock.base, .rand = &w->engine_rand.base,
                     .http = &w->http, .stopped = on_stopped,
+                    .keep_keys_ms = w->key_life_ms > 0 ? w->key_life_ms : -1,
+                    .forget_ms = w->key_life_ms > 0 ? FORGET_MS : 0,
                     .stopped_arg = w};
 
   w->boots++;
@@ -186,9 +188,19 @@ bool world_up(world *w, bool load) {
   return true;
 }
 
+static void count_forgotten(world *w) {
+  ml_run_stats s;
+
+  if (w->run == NULL)
+    return;
+  ml_run_stats_get(w->run, &s);
+  w->forgotten += s.forgotten;
+}
+
 void world_down(world *w) {
   bool alive = world_alive(w);
 
+  count_forgotten(w);
   for (size_t i = 0; i < w->ask_count; i++)
     if (w->asks[i].open > 0) {
       w->asks[i].open = 0;
@@ -558,12 +570,21 @@ static void fill(world *w, const ask *a, ml_input *in) {
   in->ev.data = json;
 }
 
+bool world_key_is_over(const world *w, const ask *a) {
+  return w->key_life_ms > 0 &&
+         w->clock.mono - a->born_ms > w->key_life_ms - LIFE_LEFT_MS;
+}
+
 void world_send(world *w, ask *a) {
   static const int16_t lanes[] = {0, 1, 2};
   ml_input *in;
   hearing *h;
 
   if (!world_alive(w))
+    return;
+  if (a->sent == 0)
+    a->born_ms = w->clock.mono;
+  else if (world_key_is_over(w, a))
     return;
   world_aside(true);
   in = ml_input_new();

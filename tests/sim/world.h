@@ -50,6 +50,7 @@ typedef struct ask {
   int64_t n;                   /* START, acked: which process */
   uint8_t id[16];
   int64_t at_ms;               /* last sent */
+  int64_t born_ms;             /* monotonic: first sent */
   int sent, open;              /* in all; without an answer */
   bool maybe;                  /* an earlier sending had no answer */
 } ask;
@@ -91,6 +92,8 @@ struct world {
   int64_t turned_back;         /* how far the wall clock was, in all */
   const char *flows;           /* folder of definitions */
   uint64_t log_max;
+  int64_t key_life_ms;         /* keys are forgotten then, and clients know; 0:
+                                  they are kept */
   /* the engine; all NULL when down */
   ml_loop *loop;
   ml_store *store;
@@ -117,7 +120,7 @@ struct world {
   uint64_t ways[PEER_WAYS];
   /* the record */
   uint64_t trace;
-  uint64_t effects, answers, boots, checks, refusals;
+  uint64_t effects, answers, boots, checks, refusals, forgotten;
   bool tell;                   /* print the trace */
   int step;                    /* a scenario's own */
   void *own;                   /* likewise */
@@ -150,7 +153,9 @@ bool world_turn(world *w);
 
 /* Clients.  The ask with this tag, made when new. */
 ask *world_ask(world *w, ask_kind kind, int tag, const char *what, int of);
-void world_send(world *w, ask *a);           /* again under the same key */
+/* Again under the same key; nothing when that is over (or soon may be). */
+bool world_key_is_over(const world *w, const ask *a);
+void world_send(world *w, ask *a);
 /* Send unless it was acknowledged, then settle. */
 void world_ensure(world *w, ask *a);
 /* Looks of the test's own: an open task's number, 0; open processes, -1. */
