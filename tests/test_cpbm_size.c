@@ -68,7 +68,7 @@ static void entity_bombs(void **state) {
     for (int i = 0; i < 20000; i++)
       ml_buf_puts(&b, "&a29;");
     ml_buf_puts(&b, "</Rule></Match>" TAIL);
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
     fails_with(load_map(NULL, text_of(&b), &t), &t, "DOCTYPE");
     ms = ms_since(&from);
     assert_int_equal(t.line, 2);
@@ -99,7 +99,7 @@ static void depth(void **state) {
     for (unsigned k = 0; k < cases[i].levels; k++)
       ml_buf_puts(&b, "</a>");
     ml_buf_puts(&b, TAIL);
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
     rc = load_map(NULL, text_of(&b), &t);
     assert_true(ms_since(&from) < 500);
     if (cases[i].ok)
@@ -249,7 +249,7 @@ static void the_largest_file(void **state) {
                n - end - b.len < 16 ? n - end - b.len : 16);
   ml_buf_puts(&b, "-->" TAIL);
   assert_int_equal(b.len, n);
-  clock_gettime(CLOCK_MONOTONIC, &from);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
   assert_int_equal(load_map(NULL, text_of(&b), &t), ML_OK);
   assert_true(ms_since(&from) < 5000);
   ml_buf_putc(&b, '\n');
@@ -292,7 +292,7 @@ static void ten_thousand(void **state) {
   ml_buf_puts(&map, TAIL);
   ml_buf_puts(&flows, "</Workflows>");
   before = peak_kib();
-  clock_gettime(CLOCK_MONOTONIC, &from);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
   assert_int_equal(load_with(NULL, text_of(&map), text_of(&flows), ML_NOSTR, &t,
                              &c), ML_OK);
   load = ms_since(&from);
@@ -308,7 +308,7 @@ static void ten_thousand(void **state) {
               "\"tenantTargetState\":{\"name\":\"ACTIVE\"},"
               "\"tenant\":{\"accountType\":{\"paymentModes\":9999}}}");
   assert_int_equal(ml_json_parse(&a, tx.p, tx.len, NULL, &v, &e), ML_OK);
-  clock_gettime(CLOCK_MONOTONIC, &from);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
   assert_int_equal(ml_cpbm_match(c, ML_STR("tenantStateChange"), v, &r, &e),
                    ML_OK);
   match = ms_since(&from);
@@ -351,7 +351,7 @@ static void the_dearest_match(void **state) {
   assert_int_equal(ml_json_parse(&a, tx.p, tx.len, NULL, &v, &e), ML_OK);
   assert_int_equal(load_with(NULL, text_of(&map), ML_STR(FLOWS), ML_NOSTR, &t,
                              &c), ML_OK);
-  clock_gettime(CLOCK_MONOTONIC, &from);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
   assert_int_equal(ml_cpbm_match(c, ML_STR("paymentInfoChange"), v, &r, &e),
                    ML_LIMIT);
   fprintf(stderr, "# the dearest match: %.0f ms\n", ms_since(&from));
