@@ -6,7 +6,7 @@ BUILD   ?= build
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes $(WERROR)
 LIBS    := lua5.4 sqlite3 libcurl libevent libcrypto libseccomp expat libedit
-CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc $(DEFS) $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 LDLIBS  := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -l:liblua5.4-cjson.so.0 -lm -lpthread
 
 SRC   = $(filter-out src/cmd/main.c,$(wildcard src/*/*.c))
@@ -122,8 +122,15 @@ check-sandbox-asan check-http-asan: check-%-asan:
 # The whole suite under sanitizers, each in a build of its own.
 SANITIZE-asan = address,undefined -fno-sanitize-recover=undefined
 SANITIZE-tsan = thread
+# The thread sanitizer holds signals back, so the tick cannot stop a script: the
+# workers, which have one thread, are those of the plain build.
+DEFS-tsan = "-DML_TEMPLATE_PROGRAM='\"$(abspath $(BUILD)/moonlane)\"'"
+check-tsan: plain-workers
+plain-workers: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane
 check-asan check-tsan: check-%:
 	@TEST_TIMEOUT=$(or $(TEST_TIMEOUT),1800) $(MAKE) --no-print-directory BUILD=$(BUILD)-$* \
+	  DEFS=$(DEFS-$*) \
 	  CFLAGS="-g -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE-$*)" test
 fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60)
@@ -131,5 +138,6 @@ clean:
 	rm -rf $(BUILD)
 .PHONY: all setup test demo demo-partners demo-cloudportal bench sim fuzz clean \
   check-crash check-alloc check-kill check-million check-planted check-sandbox \
-  check-http check-sandbox-asan check-http-asan check-asan check-tsan
+  check-http check-sandbox-asan check-http-asan check-asan check-tsan \
+  plain-workers
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

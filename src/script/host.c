@@ -8,6 +8,11 @@
 #include "base/log.h"
 #include "script/host_inside.h"
 
+/* A build whose own program cannot be a worker names another (check-tsan). */
+#ifndef ML_TEMPLATE_PROGRAM
+#define ML_TEMPLATE_PROGRAM "/proc/self/exe"
+#endif
+
 static host *host_of(const ml_script *s) {
   return (host *)s;            /* api is the first member */
 }
@@ -387,7 +392,7 @@ static void defaults(host *h, const ml_host_conf *conf) {
     if (c->hard_ms[i] == 0)
       c->hard_ms[i] = i == ML_ASK_RULE ? 200 : i == ML_ASK_OBJECT ? 400 : 2000;
   if (c->program == NULL)
-    c->program = "/proc/self/exe";
+    c->program = ML_TEMPLATE_PROGRAM;
   if (c->steal_ms == 0)
     c->steal_ms = 25;
   if (c->recycle_bytes == 0)
