@@ -42,6 +42,7 @@ size_t ml_api_routes(const ml_routes *const **out) {
     &ml_routes_backup,
     &ml_routes_ext,
     &ml_routes_ext_procedure,
+    &ml_routes_ext_key,
     &ml_routes_ext_task,
     &ml_routes_ext_record,
     &ml_routes_ext_list,

@@ -84,6 +84,7 @@ extern const ml_routes ml_routes_bulk;
 extern const ml_routes ml_routes_ext_list;
 extern const ml_routes ml_routes_ext;
 extern const ml_routes ml_routes_ext_procedure;
+extern const ml_routes ml_routes_ext_key;
 extern const ml_routes ml_routes_ext_task;
 extern const ml_routes ml_routes_ext_record;
 extern const ml_routes ml_routes_webhook;

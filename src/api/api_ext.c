@@ -10,6 +10,7 @@
 #include "api/api_ext.h"
 #include "base/text.h"
 #include "model/field.h"
+#include "store/keys.h"
 
 enum { PARENTS_MAX = 64,         /* processes above one another */
        TURN_MS = 2 };
@@ -113,18 +114,31 @@ static ml_rc no_process(ml_call *c) {
                     "there is no such process of this procedure");
 }
 
-/* The key's process: its number and id. */
+/* The key's process: its number and id.  Until the key of older processes is
+** filled in, one that nobody has taken may be theirs. */
 static ml_rc find_key(ml_call *c, ml_read *r, ext *x) {
   const ml_flow *f = x->wf->flow;
+  ml_str field = f->fields[f->primary_key].id;
   ml_row_process row;
   ml_buf key = {0};
+  bool complete = true;
   ml_rc rc = ML_NOMEM;
 
   ml_object_key(&key, c->who.team, x->key);
   if (!key.bad)
-    rc = ml_read_by_key(r, &c->arena, x->wf->no, f->fields[f->primary_key].id,
+    rc = ml_read_by_key(r, &c->arena, x->wf->no, field,
                         (ml_str){key.p, key.len}, &row);
   ml_buf_free(&key);
+  if (rc == ML_NOT_FOUND) {
+    ml_rc known = ml_read_key_complete(r, x->wf->no, field, &complete);
+
+    if (known != ML_OK)
+      return known;
+  }
+  if (!complete)
+    return ml_err_set(&c->err, ML_AGAIN, NULL, "no process is known to have this "
+                      "key yet: the keys of older processes are being filled "
+                      "in; ask again soon");
   if (rc == ML_OK) {
     x->seen.n = row.n;
     memcpy(x->seen.id, row.id, sizeof x->seen.id);

@@ -11,6 +11,7 @@
 
 #include "base/plant.h"
 #include "run/inside.h"
+#include "store/keys.h"
 
 void *list_room(void *list, size_t count, size_t *cap, size_t size) {
   size_t bigger = *cap > 0 ? *cap * 2 : 16;
@@ -345,14 +346,19 @@ static void put_object(ml_batch *b, proc *pr) {
 ** which refuses one that another process has.  Empty: none. */
 typedef struct keys {
   ml_buf was, now;
+  int32_t field;
+  bool late;                     /* it was in memory when this became the key:
+                                    what it has is not refused any more */
 } keys;
 
-static bool keys_of(const proc *pr, keys *k) {
-  int32_t field = pr->f->primary_key;
+static bool keys_of(const ml_run *r, const proc *pr, keys *k) {
+  int32_t field = proc_primary(r, pr);
   ml_str now = field >= 0 ? pr->p->data[field] : ML_NOSTR;
-  ml_str was = pr->primary.len > 0
+  ml_str was = pr->primary.len > 0 && pr->primary_of == field
                    ? (ml_str){pr->primary.p, pr->primary.len} : ML_NOSTR;
 
+  k->field = field;
+  k->late = !pr->fresh && pr->primary_of != field;
   ml_buf_reset(&k->was);
   ml_buf_reset(&k->now);
   if (ml_str_eq(now, was))
@@ -364,16 +370,20 @@ static bool keys_of(const proc *pr, keys *k) {
   return !k->was.bad && !k->now.bad;
 }
 
-static void put_keys(ml_batch *b, proc *pr, uint32_t workflow, const keys *k) {
-  if (k->was.len == 0 && k->now.len == 0)
+static void put_keys(const ml_run *r, ml_batch *b, proc *pr, uint32_t workflow,
+                     const keys *k) {
+  ml_str was = {k->was.p, k->was.len}, now = {k->now.p, k->now.len}, field;
+
+  if (was.n == 0 && now.n == 0)
     return;
-  if (k->was.len > 0)
-    ml_batch_unique_drop(b, workflow, pr->f->fields[pr->f->primary_key].id,
-                         (ml_str){k->was.p, k->was.len}, pr->n);
-  if (k->now.len > 0)
-    ml_batch_unique(b, workflow, pr->f->fields[pr->f->primary_key].id,
-                    (ml_str){k->now.p, k->now.len}, pr->n);
-  proc_keep_primary(pr);
+  field = pr->f->fields[k->field].id;
+  if (was.n > 0)
+    ml_batch_unique_drop(b, workflow, field, was, pr->n);
+  if (now.n > 0 && k->late)
+    ml_batch_key_take(b, workflow, field, now, pr->n);
+  else if (now.n > 0)
+    ml_batch_unique(b, workflow, field, now, pr->n);
+  proc_keep_primary(r, pr);
 }
 
 /* What changes with every step, as the row holds it; false: no memory. */
@@ -417,7 +427,7 @@ static int64_t put_process(ml_run *r, ml_batch *b, proc *pr,
   row.rest = (ml_str){rest->p, rest->len};
   ml_batch_process(b, &row);
   put_object(b, pr);
-  put_keys(b, pr, row.workflow, k);
+  put_keys(r, b, pr, row.workflow, k);
   return row.due;
 }
 
@@ -551,7 +561,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
   ml_buf data = {0}, rest = {0};
   proc *pr = r->dirty;
   int64_t now = now_mono(r);
-  keys k = {{0}, {0}};
+  keys k = {{0}, {0}, -1, false};
 
   r->dirty = NULL;
   r->dirty_end = &r->dirty;
@@ -572,7 +582,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
     if (!pr->gone && pr->load != NULL && r->people.webhook_count > 0)
       webhooks_make(r, pr, pr->load);
     if (!pr->gone && (c == NULL || pr->load == NULL || pr->load->starved ||
-                      !keys_of(pr, &k) ||
+                      !keys_of(r, pr, &k) ||
                       (row && !pack_process(pr, &data, &rest)))) {
       ml_mem_free(c);
       proc_drop(r, pr, ML_NOMEM);

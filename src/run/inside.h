@@ -121,6 +121,7 @@ typedef struct proc {
   size_t arena_packed;           /* size of its arena after the last packing */
   ml_buf primary;                /* value of its primary key as last put in a
                                     batch; empty: none */
+  int32_t primary_of;            /* the field that was */
 } proc;
 
 /* What one batch carries. */
@@ -297,7 +298,10 @@ void proc_take(ml_run *r, proc *pr, ml_input *in);
 /* The same for an event from inside, without anyone to answer. */
 ml_rc proc_event(ml_run *r, proc *pr, ml_event *ev);
 void proc_free(proc *pr);
-void proc_keep_primary(proc *pr);            /* it is as the process has it */
+/* The field that is its primary key, by the version in force: it is the same one
+** for processes of older ones.  -1: none. */
+int32_t proc_primary(const ml_run *r, const proc *pr);
+void proc_keep_primary(const ml_run *r, proc *pr);   /* as the process has it */
 void proc_unlink(ml_run *r, proc *pr);       /* out of the table */
 void procs_bury(ml_run *r);
 ml_rc proc_add_entry(ml_run *r, proc *pr, uint32_t act, const ml_entry *e,
@@ -555,7 +559,7 @@ void webhooks_make(ml_run *r, proc *pr, load *l);
 /* bulk.c: the end of a job's entry, with what it did to process n */
 void bulk_put(ml_batch *b, const ml_input *in, int64_t n);
 
-/* search.c: keep what the workflows in force search for */
+/* search.c: keep what the workflows in force search for, and their keys */
 void search_look(ml_run *r);
 
 int64_t now_wall(const ml_run *r);

@@ -147,7 +147,7 @@ static void load_done(void *arg) {
       pr->seq_sent = pr->p->seq;
       if (pr->p->transaction_n != 0)
         pr->transaction_state = transaction_state_of(pr->p);
-      proc_keep_primary(pr);
+      proc_keep_primary(r, pr);
       if (pr->primary.bad)
         l->rc = ML_NOMEM;
       pr->arena_packed = pr->p->arena.total;

@@ -95,9 +95,22 @@ void proc_free(proc *pr) {
   ml_mem_free(pr);
 }
 
-void proc_keep_primary(proc *pr) {
-  int32_t field = pr->f->primary_key;
+int32_t proc_primary(const ml_run *r, const proc *pr) {
+  const ml_workflow *wf = ml_run_workflow(r, pr->f->name);
+  const ml_flow *now = wf != NULL ? wf->flow : NULL;
 
+  if (now == NULL || now == pr->f)
+    return pr->f->primary_key;
+  for (int32_t i = 0; now->primary_key >= 0 && i < pr->f->field_count; i++)
+    if (ml_str_eq(pr->f->fields[i].id, now->fields[now->primary_key].id))
+      return i;
+  return -1;
+}
+
+void proc_keep_primary(const ml_run *r, proc *pr) {
+  int32_t field = proc_primary(r, pr);
+
+  pr->primary_of = field;
   ml_buf_reset(&pr->primary);
   if (field >= 0 && pr->p->data[field].p != NULL)
     ml_buf_put(&pr->primary, pr->p->data[field].p, pr->p->data[field].n);

@@ -1,6 +1,7 @@
 /*
-** search.c - which fields are searched for is what the workflows in force say;
-** what a new one lacks is filled in, a piece a commit, among all other work.
+** search.c - which fields are searched for, and which is a primary key, is what
+** the workflows in force say; what a new one lacks is filled in, a piece a commit,
+** among all other work.
 **
 ** Nothing is kept here: each step reads the store's list, does one thing, and
 ** looks again.  So a crash at any point goes on where it was.
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "run/inside.h"
+#include "store/keys.h"
 #include "store/search.h"
 
 enum { SEARCH_PAUSE_MS = 1000 };   /* after a step that failed */
@@ -19,6 +21,9 @@ typedef struct step {
   size_t count;
   ml_search_field *want;         /* of `workflow`, when it is to change */
   size_t want_count;
+  ml_key_field *keys;            /* kept by the store */
+  size_t key_count;
+  ml_str key;                    /* of `workflow`, when it is to change */
   uint32_t workflow;
   ml_rc rc;
 } step;
@@ -99,6 +104,48 @@ static bool unfinished(const step *s) {
   return false;
 }
 
+/* ---- primary keys ---- */
+
+/* A workflow in force whose key is not the one that is kept.  A key of that id
+** that is still leaving comes first. */
+static bool find_key_change(step *s) {
+  for (size_t i = 0; i < s->r->workflow_count; i++) {
+    const ml_workflow *w = &s->r->workflows[i];
+    ml_str kept = ML_NOSTR, want = ML_NOSTR;
+    bool leaving = false, starved = false;
+
+    if (w->bundle == 0 || w->flow == NULL)
+      continue;
+    if (w->flow->primary_key >= 0)
+      want = w->flow->fields[w->flow->primary_key].id;
+    for (size_t k = 0; k < s->key_count; k++) {
+      const ml_key_field *f = &s->keys[k];
+
+      if (f->workflow != w->no)
+        continue;
+      if (!f->gone)
+        kept = f->field;
+      leaving = leaving || (f->gone && ml_str_eq(f->field, want));
+    }
+    if (ml_str_eq(kept, want) || (leaving && kept.p == NULL))
+      continue;
+    s->workflow = w->no;
+    s->key = leaving ? ML_NOSTR : arena_str(&s->arena, want, &starved);
+    s->rc = starved ? ML_NOMEM : ML_OK;
+    return !starved;
+  }
+  return false;
+}
+
+static bool keys_unfinished(const step *s) {
+  for (size_t i = 0; i < s->key_count; i++)
+    if (s->keys[i].gone || s->keys[i].done < s->keys[i].last)
+      return true;
+  return false;
+}
+
+/* ---- steps ---- */
+
 static void search_late(void *run) {
   search_look(run);
 }
@@ -131,21 +178,45 @@ static void fill_piece(void *arg, ml_batch *b) {
   ml_batch_search_fill(b, ML_SEARCH_FILL);
 }
 
+static void fill_key_set(void *arg, ml_batch *b) {
+  step *s = arg;
+
+  ml_batch_key_set(b, s->workflow, s->key);
+}
+
+static void fill_key_piece(void *arg, ml_batch *b) {
+  (void)arg;
+  ml_batch_key_fill(b, ML_KEY_FILL);
+}
+
 static void work(void *arg, ml_read *rd) {
   step *s = arg;
 
   s->rc = ml_read_search_fields(rd, &s->arena, &s->fields, &s->count);
+  if (s->rc == ML_OK)
+    s->rc = ml_read_key_fields(rd, &s->arena, &s->keys, &s->key_count);
+}
+
+/* What is to be written now: what is declared first, then keys, which somebody
+** may be waiting for. */
+static ml_run_fill_fn *next_piece(step *s) {
+  if (s->rc == ML_OK && find_key_change(s))
+    return fill_key_set;
+  if (s->rc == ML_OK && find_change(s))
+    return fill_set;
+  if (s->rc != ML_OK)
+    return NULL;
+  return keys_unfinished(s) ? fill_key_piece : unfinished(s) ? fill_piece : NULL;
 }
 
 static void looked(void *arg) {
   step *s = arg;
   ml_run *r = s->r;
-  bool change = s->rc == ML_OK && find_change(s);
+  ml_run_fill_fn *fill = next_piece(s);
 
   r->busy--;
-  if (s->rc == ML_OK && !r->stopped && !r->draining &&
-      (change || unfinished(s))) {
-    write_quietly(r, change ? fill_set : fill_piece, written, s);
+  if (fill != NULL && !r->stopped && !r->draining) {
+    write_quietly(r, fill, written, s);
     return;
   }
   r->searching = false;

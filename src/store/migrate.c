@@ -251,6 +251,7 @@ const ml_migration ml_migrations[] = {
   {ml_schema_quarantine},        /* 11 */
   {ml_schema_task_failed},       /* 12 */
   {ml_schema_age},               /* 13 */
+  {ml_schema_key},               /* 14 */
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

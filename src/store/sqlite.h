@@ -84,6 +84,9 @@ typedef enum ml_sql {
   /* search fields, their entries, walks along them */
   SQL_SEARCH_FIELDS, SQL_SEARCH_FIELD_PUT, SQL_SEARCH_FIELD_DROP,
   SQL_SEARCH_GONE, SQL_SEARCH_DONE, SQL_SEARCH_EMPTY, SQL_SEARCH_PUT,
+  SQL_KEY_FIELDS, SQL_KEY_FIELD_GET, SQL_KEY_FIELD_PUT, SQL_KEY_FIELD_DROP,
+  SQL_KEY_GONE, SQL_KEY_DONE, SQL_KEY_EMPTY, SQL_KEY_FILL, SQL_CLASH_PUT,
+  SQL_CLASH_DROP, SQL_CLASH_NEXT, SQL_CLASH_EMPTY, SQL_CLASHES,
   SQL_SEARCH_DROP, SQL_INDEX_ROW, SQL_INDEX_FILL, SQL_SEARCH_ROW_OBJECT,
   SQL_SEARCH_ENTITY, SQL_SEARCH_RECORD, SQL_SEARCH_BELONGS, SQL_SEARCH_BOOKING,
   SQL_SEARCH_EQ_UP, SQL_SEARCH_EQ_DOWN, SQL_SEARCH_UP, SQL_SEARCH_DOWN,
@@ -178,6 +181,7 @@ extern const char ml_schema_bulk[];
 extern const char ml_schema_object[];
 extern const char ml_schema_webhook[];
 extern const char ml_schema_age[];
+extern const char ml_schema_key[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -216,7 +220,7 @@ typedef enum ml_op {
   OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT, OP_JOB, OP_JOB_DONE,
   OP_ENTRY, OP_ENTRY_END, OP_TX, OP_TX_STATE, OP_OBJECT, OP_RECORD,
   OP_TASK_MORE, OP_WEBHOOK, OP_QUARANTINE, OP_MEND, OP_PROBE,
-  OP_OCCURRENCE_DROP, OP_COUNT
+  OP_OCCURRENCE_DROP, OP_KEY_SET, OP_KEY_FILL, OP_KEY_TAKE, OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

@@ -403,6 +403,8 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_TASK_MORE] = ml_apply_task_more,
   [OP_WEBHOOK] = ml_apply_webhook,
   [OP_MEND] = ml_apply_mend,        [OP_PROBE] = ml_apply_probe,
+  [OP_KEY_SET] = ml_apply_key_set,  [OP_KEY_FILL] = ml_apply_key_fill,
+  [OP_KEY_TAKE] = ml_apply_key_take,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

@@ -82,5 +82,14 @@ ml_rc ml_apply_task_more(ml_feed *r);
 ml_rc ml_apply_webhook(ml_feed *r);
 ml_rc ml_apply_mend(ml_feed *r);
 ml_rc ml_apply_probe(ml_feed *r);
+ml_rc ml_apply_key_set(ml_feed *r);
+ml_rc ml_apply_key_fill(ml_feed *r);
+ml_rc ml_apply_key_take(ml_feed *r);
+
+/* (sqlite_keys.c)  n's value changes: it is no clash any more.  A value was given
+** up: the first that wanted it takes it. */
+ml_rc ml_key_settle(ml_feed *r, uint32_t workflow, ml_str field, int64_t n);
+ml_rc ml_key_pass_on(ml_feed *r, uint32_t workflow, ml_str field,
+                     ml_str value);
 
 #endif

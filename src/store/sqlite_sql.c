@@ -427,6 +427,45 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "SELECT n FROM taken WHERE workflow = ? AND field = ? AND value = ?",
     NULL},
 
+  /* ---- primary keys that were declared later ---- */
+  [SQL_KEY_FIELDS] = {
+    "SELECT no, workflow, field, done, last, gone FROM key_field ORDER BY no",
+    SMALL},
+  [SQL_KEY_FIELD_GET] = {
+    "SELECT no, workflow, field, done, last, gone FROM key_field"
+    " WHERE workflow = ? AND field = ? AND gone IS NULL", SMALL},
+  [SQL_KEY_FIELD_PUT] = {
+    "INSERT INTO key_field (workflow, field, done, last)"
+    " VALUES (?,?, 0, (SELECT coalesce(max(n), 0) FROM process))", NULL},
+  [SQL_KEY_FIELD_DROP] = {"DELETE FROM key_field WHERE no = ?", NULL},
+  [SQL_KEY_GONE] = {"UPDATE key_field SET gone = 1 WHERE no = ?", NULL},
+  [SQL_KEY_DONE] = {"UPDATE key_field SET done = ? WHERE no = ?", NULL},
+  [SQL_KEY_EMPTY] = {
+    "DELETE FROM taken WHERE (workflow, field, value) IN"
+    " (SELECT workflow, field, value FROM taken WHERE workflow = ? AND field = ?"
+    " LIMIT ?)", NULL},
+  [SQL_KEY_FILL] = {
+    "SELECT n, workflow, data, rest FROM process WHERE n > ? AND n <= ?"
+    " ORDER BY n", NULL},
+  [SQL_CLASH_PUT] = {
+    "INSERT INTO key_clash (workflow, field, n, value) VALUES (?,?,?,?)"
+    " ON CONFLICT (workflow, field, n) DO UPDATE SET value = excluded.value",
+    NULL},
+  [SQL_CLASH_DROP] = {
+    "DELETE FROM key_clash WHERE workflow = ? AND field = ? AND n = ?", NULL},
+  [SQL_CLASH_NEXT] = {
+    "SELECT n FROM key_clash INDEXED BY key_clash_value"
+    " WHERE workflow = ? AND field = ? AND value = ? ORDER BY n LIMIT 1", NULL},
+  [SQL_CLASH_EMPTY] = {
+    "DELETE FROM key_clash WHERE (workflow, field, n) IN"
+    " (SELECT workflow, field, n FROM key_clash WHERE workflow = ? AND field = ?"
+    " LIMIT ?)", NULL},
+  [SQL_CLASHES] = {
+    "SELECT c.n, c.value, t.n FROM key_clash AS c LEFT JOIN taken AS t ON"
+    " t.workflow = c.workflow AND t.field = c.field AND t.value = c.value"
+    " WHERE c.workflow = ? AND c.field = ? AND c.n > ? ORDER BY c.n LIMIT ?",
+    NULL},
+
   /* ---- requests that were taken ---- */
   [SQL_REPLAY_PUT] = {
     "INSERT INTO replay (scope, id, until_ms) VALUES (?,?,?)"

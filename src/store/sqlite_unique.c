@@ -26,29 +26,50 @@ void ml_batch_unique_drop(ml_batch *b, uint32_t workflow, ml_str field,
   gather(b, OP_UNIQUE_DROP, workflow, field, value, n);
 }
 
-static ml_rc apply(ml_feed *r, ml_sql id) {
+typedef struct taken {
+  uint32_t workflow;
+  ml_str field, value;
+  int64_t n;
+  bool changed;
+} taken;
+
+static ml_rc apply(ml_feed *r, ml_sql id, taken *t) {
   ml_rc rc = row_begin(r, id);
 
+  t->workflow = ml_unpack_u32(r->in, UINT32_MAX);
+  t->field = ml_unpack_str(r->in);
+  t->value = ml_unpack_str(r->in);
+  t->n = ml_unpack_i64(r->in);
   if (rc != ML_OK)
     return rc;
-  row_num(r);              /* workflow */
-  row_text(r);             /* field */
-  row_text(r);             /* value */
-  row_ms(r);               /* n */
-  return row_step(r);
+  ml_sql_i64(&r->b, t->workflow);
+  ml_sql_str(&r->b, t->field);
+  ml_sql_str(&r->b, t->value);
+  ml_sql_i64(&r->b, t->n);
+  rc = row_step(r);
+  t->changed = rc == ML_OK && sqlite3_changes(r->c->db) > 0;
+  return rc;
 }
 
 /* The statement changes nothing when another process has the value. */
 ml_rc ml_apply_unique(ml_feed *r) {
-  ml_rc rc = apply(r, SQL_UNIQUE_PUT);
+  taken t;
+  ml_rc rc = apply(r, SQL_UNIQUE_PUT, &t);
 
-  if (rc == ML_OK && sqlite3_changes(r->c->db) == 0)
-    rc = ML_EXISTS;
-  return rc;
+  if (rc == ML_OK && !t.changed)
+    return ML_EXISTS;
+  return rc == ML_OK ? ml_key_settle(r, t.workflow, t.field, t.n) : rc;
 }
 
 ml_rc ml_apply_unique_drop(ml_feed *r) {
-  return apply(r, SQL_UNIQUE_DROP);
+  taken t;
+  ml_rc rc = apply(r, SQL_UNIQUE_DROP, &t);
+
+  if (rc == ML_OK && t.changed)
+    rc = ml_key_pass_on(r, t.workflow, t.field, t.value);
+  else if (rc == ML_OK)          /* it never had it */
+    rc = ml_key_settle(r, t.workflow, t.field, t.n);
+  return rc;
 }
 
 static void get_n(ml_cols *c, void *row) {

@@ -1,0 +1,26 @@
+/* schema_key.c - primary keys that were declared after their processes. */
+#include "store/sqlite.h"
+
+const char ml_schema_key[] =
+"-- The field that is a workflow's primary key.  A new one is filled in pieces,\n"
+"-- from the lowest process number up; until `done` has come to `last` a value\n"
+"-- that nobody has taken may yet be an older process's.\n"
+"CREATE TABLE key_field (\n"
+"  no        INTEGER PRIMARY KEY,\n"
+"  workflow  INTEGER NOT NULL,     -- workflow.no\n"
+"  field     TEXT NOT NULL,        -- id\n"
+"  done      INTEGER NOT NULL,     -- processes up to this number are in\n"
+"  last      INTEGER NOT NULL,     -- those after it were never missing\n"
+"  gone      INTEGER               -- 1: no longer the key, its values are leaving\n"
+") STRICT;\n"
+"\n"
+"-- Older processes whose value another one has.  One of them gets it when that\n"
+"-- one gives it up.\n"
+"CREATE TABLE key_clash (\n"
+"  workflow  INTEGER NOT NULL,     -- workflow.no\n"
+"  field     TEXT NOT NULL,        -- id\n"
+"  n         INTEGER NOT NULL,     -- process\n"
+"  value     TEXT NOT NULL,        -- as in `taken`\n"
+"  PRIMARY KEY (workflow, field, n)\n"
+") STRICT, WITHOUT ROWID;\n"
+"CREATE INDEX key_clash_value ON key_clash (workflow, field, value);\n";
