@@ -1,6 +1,6 @@
 /*
 ** api_bulk.c - P3.10: many updates or creates as one job, its progress, its
-** entries.
+** entries, its end before its time.
 **
 ** Only the outside of an entry is looked at here (an object each, not too many):
 ** what is wrong inside one is that entry's INVALID, and stops no other.
@@ -46,7 +46,8 @@ static void put_job(ml_call *c, const ml_row_job *j,
   ml_jw_kstrz(&c->w, "kind", j->kind == ML_JOB_UPDATE ? "update" : "create");
   ml_jw_kstr(&c->w, "procedure", wf != NULL ? wf->name : ML_NOSTR);
   ml_jw_kstrz(&c->w, "completionStatus",
-              j->done_ms != 0 ? "COMPLETED" : "IN_PROGRESS");
+              j->cancelled_by.p != NULL ? "CANCELLED"
+              : j->done_ms != 0         ? "COMPLETED" : "IN_PROGRESS");
   ml_jw_kint(&c->w, "total", j->total);
   put_counts(c, counts);
   ml_jw_kint(&c->w, "createdAt", j->at_ms);
@@ -56,6 +57,7 @@ static void put_job(ml_call *c, const ml_row_job *j,
   else
     ml_jw_null(&c->w);
   ml_jw_kstr(&c->w, "createdBy", j->who);
+  ml_jw_kstr(&c->w, "cancelledBy", j->cancelled_by);
   ml_jw_end(&c->w);
 }
 
@@ -149,6 +151,7 @@ static void bulk_create(ml_call *c) {
 typedef struct job_seen {
   ml_row_job job;
   int64_t no, counts[ML_ENTRY_STATUSES];
+  ml_str who;                    /* cancels it */
   int status;
   uint32_t after;
   size_t limit;
@@ -192,6 +195,43 @@ static void get_job(ml_call *c) {
   if (job_of(c) != NULL)
     ml_call_read(c, read_job, send_job);
 }
+
+/* ---- cancelling ---- */
+
+static void fill_cancel(ml_call *c, ml_batch *b) {
+  const job_seen *s = c->state;
+
+  ml_batch_job_cancel(b, s->no, ml_api_now(c->api), s->who);
+}
+
+static void cancelled(ml_call *c) {
+  ml_call_read(c, read_job, send_job);
+}
+
+/* One that is cancelled already is so. */
+static void write_cancel(ml_call *c) {
+  job_seen *s = c->state;
+
+  if (s->job.cancelled_by.p != NULL)
+    send_job(c);
+  else if (s->job.done_ms != 0)
+    ml_call_problem(c, 409, NULL, NULL, NULL,
+                    "this job has ended: there is nothing left to cancel");
+  else
+    ml_call_write_rows(c, fill_cancel, cancelled);
+}
+
+static void cancel_job(ml_call *c) {
+  job_seen *s = job_of(c);
+  ml_acting who;
+
+  if (s == NULL || !ml_call_acting(c, &who))
+    return;
+  s->who = who.who;
+  ml_call_read(c, read_job, write_cancel);
+}
+
+/* ---- entries ---- */
 
 static ml_rc read_entries(ml_call *c, ml_read *r) {
   job_seen *s = c->state;
@@ -289,6 +329,10 @@ ml_rc ml_api_entry(void *arg, ml_input *in, const ml_flow *f, int kind,
 
   if (rc != ML_OK)
     return rc;
+  if (kind == ML_JOB_UPDATE && (ml_json_get(body, "id") == NULL) ==
+                                   (ml_json_get(body, "key") == NULL))
+    return ml_err_set(e, ML_INVALID, "", "an entry names its process by \"id\" or"
+                      " by \"key\", and by one of them alone");
   if ((record != NULL && record->type == ML_JOBJ) ||
       ml_json_get(body, "parentProcess") != NULL ||
       ml_json_get(body, "parentProcedure") != NULL)
@@ -314,22 +358,28 @@ static const ml_route rows[] = {
    "Create many processes as a job in the background"},
   {"GET", "/v1/ext/job/{id}", ML_SCOPE_READ | ML_SCOPE_OPERATE, ML_ROUTE_EXT, get_job,
    NULL, NULL, "200 JobAnswer", "getJob", "How far a job is"},
+  {"POST", "/v1/ext/job/{id}/cancel", ML_SCOPE_OPERATE, ML_ROUTE_EXT, cancel_job,
+   "as", NULL, "200 JobAnswer", "cancelJob",
+   "Stop a job: what is not begun becomes CANCELLED, what is done stays"},
   {"GET", "/v1/ext/job/{id}/entries", ML_SCOPE_READ | ML_SCOPE_OPERATE,
    ML_ROUTE_EXT,
-   get_entries, "status=NOT_STARTED|SUCCESS|INVALID|ERROR limit cursor", NULL,
+   get_entries, "status=NOT_STARTED|SUCCESS|INVALID|ERROR|CANCELLED limit cursor", NULL,
    "200 JobEntries", "listJobEntries",
    "The entries of a job, in their order, each with what became of it"}};
 
 static const char shapes[] =
-  "BulkUpdate { ...ExtUpdate, id:str, subject?:str? }"
+  "BulkUpdate { ...ExtUpdate, id?:str, key?:obj \"instead of id: the primary"
+  " key's short id and its value\", subject?:str? }"
   "BulkCreate { ...ExtUpdate, subject?:str? }"
   "Bulk { entries:[obj] \"1 to 10,000, each a BulkUpdate or a BulkCreate\" }"
-  "JobCounts { NOT_STARTED:int, SUCCESS:int, INVALID:int, ERROR:int }"
+  "JobCounts { NOT_STARTED:int, SUCCESS:int, INVALID:int, ERROR:int,"
+  " CANCELLED:int }"
   "Job { id:str, kind:update|create, procedure:str?,"
-  " completionStatus:IN_PROGRESS|COMPLETED, total:int, counts:JobCounts,"
-  " createdAt:int, completedAt:int?, createdBy:str? }"
+  " completionStatus:IN_PROGRESS|COMPLETED|CANCELLED, total:int, counts:JobCounts,"
+  " createdAt:int, completedAt:int?, createdBy:str?,"
+  " cancelledBy:str? }"
   "JobAnswer { _data:Job, _meta:obj, _errors:[obj] }"
-  "JobEntry { no:int, status:NOT_STARTED|SUCCESS|INVALID|ERROR, process:str?,"
+  "JobEntry { no:int, status:NOT_STARTED|SUCCESS|INVALID|ERROR|CANCELLED, process:str?,"
   " error:str?, entry:obj }"
   "JobPage { hasMore:bool, cursor:str?, counts:JobCounts }"
   "JobEntries { _data:[JobEntry], _meta:JobPage, _errors:[obj] }";

@@ -9,8 +9,10 @@
 */
 #include <string.h>
 
+#include "model/field.h"
 #include "run/inside.h"
 #include "store/bulk.h"
+#include "store/keys.h"
 
 enum {
   BULK_PIECE = 50,               /* entries under way at once */
@@ -24,12 +26,20 @@ typedef struct item {
   uint8_t id[16];
   int64_t n;                     /* update: the process; 0: not found */
   uint32_t bundle;               /* whose scripts may be asked */
+  ml_err e;                      /* why it was not */
 } item;
+
+typedef struct in_force {        /* what the reader's thread may look at */
+  uint32_t workflow;
+  const ml_flow *flow;           /* never changes */
+} in_force;
 
 typedef struct piece {
   ml_run *r;
   ml_arena arena;
   ml_row_job job;
+  in_force *flows;
+  size_t flow_count;
   item *items;
   size_t count, left;
   bool pause;
@@ -168,12 +178,13 @@ static void begin(item *it, const ml_workflow *wf) {
     in->ev.kind = ML_EV_EDITED;
     in->n = it->n;
     memcpy(in->id, it->id, sizeof in->id);
-    if (it->n == 0)
-      rc = ml_err_set(&e, ML_NOT_FOUND, "/id",
-                      "there is no such process in this workflow");
   }
   if (rc == ML_OK)
     rc = r->bulk.read(r->bulk.arg, in, wf->flow, p->job.kind, body, &e);
+  if (rc == ML_OK && p->job.kind == ML_JOB_UPDATE && it->n == 0) {
+    e = it->e;
+    rc = e.rc;
+  }
   if (rc == ML_OK && starved)
     rc = ML_NOMEM;
   if (rc == ML_OK) {
@@ -225,22 +236,99 @@ static void looked(void *arg) {
   item_over(p);
 }
 
-/* On the reader: which process an update is about. */
-static ml_rc find_process(piece *p, ml_read *rd, item *it) {
-  ml_str text = ml_json_str(it->body, "id");
-  ml_row_process row;
-  uint32_t no;
-  int64_t n;
+/* ---- which process an update is about: on the reader ---- */
+
+static void not_found(item *it, ml_rc rc, const char *at, const char *why) {
+  ml_err_set(&it->e, rc, at, "%s", why);
+}
+
+/* {"lead_id": "LEAD-910"}: the value as its field holds it.  false: told. */
+static bool key_of(piece *p, const ml_flow *f, item *it, ml_buf *out) {
+  const ml_json *key = ml_json_get(it->body, "key");
+  const ml_field *field = f != NULL && f->primary_key >= 0
+                              ? &f->fields[f->primary_key] : NULL;
+  ml_buf value = {0};
+  ml_err e = {0};
   ml_rc rc;
 
-  if (p->job.kind != ML_JOB_UPDATE || !ml_id_of(text, it->id, &no) || no != 0)
+  if (field == NULL) {
+    not_found(it, ML_INVALID, "/key", "this workflow has no primary key");
+    return false;
+  }
+  if (key->type != ML_JOBJ || key->count != 1 ||
+      ml_flow_field(f, key->obj[0].key) != f->primary_key) {
+    ml_err_set(&it->e, ML_INVALID, "/key", "one member is wanted: the primary key"
+               ", which is '%.*s'", (int)field->short_id.n, field->short_id.p);
+    return false;
+  }
+  rc = ml_field_check(field, &key->obj[0].value, "/key", &value, &e);
+  if (rc == ML_OK && (value.bad || value.len == 0))
+    rc = value.bad ? ML_NOMEM : ml_err_set(&e, ML_INVALID, "/key",
+                                           "a value is wanted");
+  if (rc == ML_OK)
+    ml_object_key(out, p->job.team, (ml_str){value.p, value.len});
+  else
+    it->e = e;
+  ml_buf_free(&value);
+  return rc == ML_OK;
+}
+
+/* As the keys are when its piece begins. */
+static ml_rc find_by_key(piece *p, ml_read *rd, item *it, int64_t *n) {
+  const ml_flow *f = NULL;
+  ml_buf key = {0};
+  bool complete = false;
+  ml_str field;
+  ml_rc rc;
+
+  for (size_t i = 0; i < p->flow_count; i++)
+    if (p->flows[i].workflow == p->job.workflow)
+      f = p->flows[i].flow;
+  if (!key_of(p, f, it, &key)) {
+    ml_buf_free(&key);
+    return it->e.rc == ML_NOMEM ? ML_NOMEM : ML_NOT_FOUND;
+  }
+  field = f->fields[f->primary_key].id;
+  rc = key.bad ? ML_NOMEM
+               : ml_read_unique(rd, p->job.workflow, field,
+                                (ml_str){key.p, key.len}, n);
+  ml_buf_free(&key);
+  if (rc != ML_NOT_FOUND)
+    return rc;
+  rc = ml_read_key_complete(rd, p->job.workflow, field, &complete);
+  if (rc != ML_OK)
+    return rc;
+  not_found(it, complete ? ML_NOT_FOUND : ML_AGAIN, "/key", complete
+            ? "there is no process with this key"
+            : "the keys of older processes are being filled in");
+  return ML_NOT_FOUND;
+}
+
+static ml_rc find_process(piece *p, ml_read *rd, item *it) {
+  ml_str text = ml_json_str(it->body, "id");
+  bool by_key = ml_json_get(it->body, "key") != NULL;
+  ml_row_process row;
+  uint32_t no;
+  int64_t n = 0;
+  ml_rc rc = ML_OK;
+
+  if (p->job.kind != ML_JOB_UPDATE)
     return ML_OK;
-  n = ml_process_id_n(it->id);
-  rc = n > 0 ? ml_read_process(rd, &p->arena, n, &row) : ML_NOT_FOUND;
+  not_found(it, ML_NOT_FOUND, by_key ? "/key" : "/id",
+            "there is no such process in this workflow");
+  if (by_key)
+    rc = find_by_key(p, rd, it, &n);
+  else if (ml_id_of(text, it->id, &no) && no == 0)
+    n = ml_process_id_n(it->id);
+  if (rc == ML_OK)
+    rc = n > 0 ? ml_read_process(rd, &p->arena, n, &row) : ML_NOT_FOUND;
   if (rc == ML_OK && row.workflow == p->job.workflow &&
       memcmp(row.id, it->id, sizeof it->id) == 0) {
     it->n = n;
     it->bundle = row.bundle;
+      (by_key || memcmp(row.id, it->id, sizeof it->id) == 0)) {
+    memcpy(it->id, row.id, sizeof it->id);
+    it->n = n;
   }
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }
@@ -284,6 +372,15 @@ void ml_run_bulk_look(ml_run *r) {
   if (p == NULL)
     return;                      /* the next job or start looks again */
   p->r = r;
+  p->flows = ml_arena_zero(&p->arena,
+                           (r->workflow_count + 1) * sizeof *p->flows);
+  if (p->flows == NULL) {
+    piece_free(p);
+    return;
+  }
+  for (size_t i = 0; i < r->workflow_count; i++)
+    p->flows[p->flow_count++] = (in_force){r->workflows[i].no,
+                                           r->workflows[i].flow};
   r->bulk.busy = true;
   r->busy++;
   if (ml_run_read(r, work, looked, p) == ML_OK)

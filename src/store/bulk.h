@@ -14,6 +14,7 @@ typedef enum ml_entrys {
   ML_ENTRY_NOT_STARTED, ML_ENTRY_SUCCESS,
   ML_ENTRY_INVALID,              /* what it asks cannot be done */
   ML_ENTRY_ERROR,                /* it could, but was not: why says */
+  ML_ENTRY_CANCELLED,            /* not begun when somebody stopped the job */
   ML_ENTRY_STATUSES
 } ml_entrys;
 
@@ -27,6 +28,7 @@ typedef struct ml_row_job {
   uint32_t total;                /* entries, numbered from 1 */
   int64_t at_ms, done_ms;        /* 0: some are not started */
   ml_str who, team;
+  ml_str cancelled_by;           /* none: nobody stopped it */
 } ml_row_job;
 
 typedef struct ml_row_entry {
@@ -40,6 +42,10 @@ typedef struct ml_row_entry {
 
 void ml_batch_job(ml_batch *b, const ml_row_job *r);       /* ML_EXISTS */
 void ml_batch_job_done(ml_batch *b, int64_t job, int64_t done_ms);
+/* Stop it: entries not begun are CANCELLED in this commit, and one that is under
+** way and comes later is left out (ML_STALE for its unit).  ML_STALE: the job has
+** ended. */
+void ml_batch_job_cancel(ml_batch *b, int64_t job, int64_t at_ms, ml_str who);
 void ml_batch_entry(ml_batch *b, const ml_row_entry *r);   /* NOT_STARTED */
 /* Its end, once: ML_STALE for the unit when it has ended already, so what it
 ** did a second time is left out with it. */

@@ -97,7 +97,7 @@ typedef enum ml_sql {
   SQL_SHARE_FAR,
   SQL_CONTACT_EMAIL, SQL_CONTACT_PHONE, SQL_CONTACT_LAST, SQL_POST_OF,
   /* jobs */
-  SQL_JOB_PUT, SQL_JOB_DONE, SQL_JOB_GET, SQL_JOB_OPEN, SQL_ENTRY_PUT,
+  SQL_JOB_PUT, SQL_JOB_DONE, SQL_JOB_CANCEL, SQL_ENTRIES_CANCEL, SQL_JOB_GET, SQL_JOB_OPEN, SQL_ENTRY_PUT,
   SQL_ENTRY_END, SQL_ENTRIES, SQL_ENTRIES_OF, SQL_ENTRY_COUNT,
   SQL_WEBHOOK_PUT, SQL_WEBHOOKS,
   /* the age, and what is old (sqlite_age.c) */
@@ -182,6 +182,7 @@ extern const char ml_schema_object[];
 extern const char ml_schema_webhook[];
 extern const char ml_schema_age[];
 extern const char ml_schema_key[];
+extern const char ml_schema_job_cancel[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -220,7 +221,8 @@ typedef enum ml_op {
   OP_PARTNER, OP_PARTNER_TOLD, OP_SHARE, OP_CONTACT, OP_JOB, OP_JOB_DONE,
   OP_ENTRY, OP_ENTRY_END, OP_TX, OP_TX_STATE, OP_OBJECT, OP_RECORD,
   OP_TASK_MORE, OP_WEBHOOK, OP_QUARANTINE, OP_MEND, OP_PROBE,
-  OP_OCCURRENCE_DROP, OP_KEY_SET, OP_KEY_FILL, OP_KEY_TAKE, OP_COUNT
+  OP_OCCURRENCE_DROP, OP_KEY_SET, OP_KEY_FILL, OP_KEY_TAKE, OP_JOB_CANCEL,
+  OP_COUNT
 } ml_op;
 
 typedef struct ml_unit {

@@ -405,6 +405,7 @@ static ml_rc (*const appliers[OP_COUNT])(ml_feed *r) = {
   [OP_MEND] = ml_apply_mend,        [OP_PROBE] = ml_apply_probe,
   [OP_KEY_SET] = ml_apply_key_set,  [OP_KEY_FILL] = ml_apply_key_fill,
   [OP_KEY_TAKE] = ml_apply_key_take,
+  [OP_JOB_CANCEL] = ml_apply_job_cancel,
 };
 
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops) {

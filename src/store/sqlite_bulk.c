@@ -3,7 +3,7 @@
 #include "store/sqlite_row.h"
 
 static const char *const statuses[ML_ENTRY_STATUSES] = {
-  "NOT_STARTED", "SUCCESS", "INVALID", "ERROR"};
+  "NOT_STARTED", "SUCCESS", "INVALID", "ERROR", "CANCELLED"};
 
 const char *ml_entrys_name(ml_entrys s) {
   return (unsigned)s < ML_ENTRY_STATUSES ? statuses[s] : "?";
@@ -41,6 +41,16 @@ void ml_batch_job_done(ml_batch *b, int64_t job, int64_t done_ms) {
   if (o == NULL)
     return;
   ml_pack_i64(o, done_ms);
+  ml_pack_i64(o, job);
+}
+
+void ml_batch_job_cancel(ml_batch *b, int64_t job, int64_t at_ms, ml_str who) {
+  ml_buf *o = ml_batch_begin(b, OP_JOB_CANCEL);
+
+  if (o == NULL)
+    return;
+  ml_pack_i64(o, at_ms);
+  ml_pack_str(o, who);
   ml_pack_i64(o, job);
 }
 
@@ -94,6 +104,29 @@ ml_rc ml_apply_job_done(ml_feed *r) {
   return row_step(r);
 }
 
+ml_rc ml_apply_job_cancel(ml_feed *r) {
+  int64_t at_ms = ml_unpack_i64(r->in);
+  ml_str who = ml_unpack_str(r->in);
+  int64_t job = ml_unpack_i64(r->in);
+  ml_rc rc = row_begin(r, SQL_JOB_CANCEL);
+
+  if (rc != ML_OK)
+    return rc;
+  ml_sql_i64(&r->b, at_ms);
+  ml_sql_str(&r->b, who);
+  ml_sql_i64(&r->b, job);
+  rc = row_step(r);
+  if (rc == ML_OK && sqlite3_changes(r->c->db) == 0)
+    return ML_STALE;
+  if (rc == ML_OK)
+    rc = row_begin(r, SQL_ENTRIES_CANCEL);
+  if (rc != ML_OK)
+    return rc;
+  ml_sql_i64(&r->b, ML_ENTRY_CANCELLED);
+  ml_sql_i64(&r->b, job);
+  return row_step(r);
+}
+
 ml_rc ml_apply_entry(ml_feed *r) {
   ml_rc rc = row_begin(r, SQL_ENTRY_PUT);
 
@@ -132,6 +165,7 @@ static void get_job(ml_cols *c, void *row) {
   j->done_ms = ml_col_i64(c);
   j->who = ml_col_str(c);
   j->team = ml_col_str(c);
+  j->cancelled_by = ml_col_str(c);
 }
 
 ml_rc ml_read_job(ml_read *r, ml_arena *a, int64_t no, ml_row_job *out) {

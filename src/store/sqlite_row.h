@@ -74,6 +74,7 @@ ml_rc ml_apply_share(ml_feed *r);
 ml_rc ml_apply_contact(ml_feed *r);
 ml_rc ml_apply_job(ml_feed *r);
 ml_rc ml_apply_job_done(ml_feed *r);
+ml_rc ml_apply_job_cancel(ml_feed *r);
 ml_rc ml_apply_entry(ml_feed *r);
 ml_rc ml_apply_entry_end(ml_feed *r);
 ml_rc ml_apply_object(ml_feed *r);

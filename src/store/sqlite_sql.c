@@ -38,6 +38,8 @@
   " p.assigned_to FROM object AS o INDEXED BY " index \
   " JOIN process AS p ON p.n = o.n WHERE o." column " = ? AND o.n < ?" \
   " ORDER BY o.n DESC"
+#define JOB_COLUMNS \
+  "no, kind, workflow, total, at_ms, done_ms, who, team, cancelled_by"
 #define WALK_OBJECT(index, column) \
   "SELECT " column ", n FROM object INDEXED BY " index \
   " WHERE " column " = ? AND n < ? ORDER BY n DESC LIMIT ?"
@@ -603,11 +605,17 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " VALUES (?,?,?,?,?,?,?,?)", NULL},
   [SQL_JOB_DONE] = {
     "UPDATE job SET done_ms = ? WHERE no = ? AND done_ms IS NULL", NULL},
+  [SQL_JOB_CANCEL] = {
+    "UPDATE job SET done_ms = ?, cancelled_by = ? WHERE no = ?"
+    " AND done_ms IS NULL", NULL},
+  [SQL_ENTRIES_CANCEL] = {       /* at most as many as a job may have */
+    "UPDATE job_entry INDEXED BY job_entry_status SET status = ?"
+    " WHERE job = ? AND status = 0", NULL},
   [SQL_JOB_GET] = {
-    "SELECT no, kind, workflow, total, at_ms, done_ms, who, team FROM job"
+    "SELECT " JOB_COLUMNS " FROM job"
     " WHERE no = ?", NULL},
   [SQL_JOB_OPEN] = {
-    "SELECT no, kind, workflow, total, at_ms, done_ms, who, team FROM job"
+    "SELECT " JOB_COLUMNS " FROM job"
     " INDEXED BY job_open WHERE done_ms IS NULL AND no > 0 ORDER BY no LIMIT 1",
     NULL},
   [SQL_ENTRY_PUT] = {
