@@ -61,7 +61,7 @@ test:
 	@contrib/setup test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim \
 	  $(BUILD)/account-sim $(BUILD)/smtp-capture $(BUILD)/cost \
-	  $(BUILD)/leads $(BUILD)/check_alloc $(TESTS)
+	  $(BUILD)/leads $(BUILD)/hook-receiver $(BUILD)/check_alloc $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -76,6 +76,8 @@ $(BUILD)/bench: $(wildcard tests/bench/*.c tests/bench/*.h) $(BUILD)/libmoonlane
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 $(BUILD)/cost: tests/cost.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -DFLAGS='"$(CFLAGS)"' -o $@ $^ $(LDLIBS)
+$(BUILD)/hook-receiver: tests/hook_receiver.c $(BUILD)/libmoonlane.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $^ $(LDLIBS)
 $(BUILD)/leads: contrib/leads/leads.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)
 bench: setup
