@@ -77,7 +77,7 @@ static void send_piece(ml_call *c) {
 }
 
 static void audit(ml_call *c) {
-  ml_audit *a = ml_call_alloc(c, sizeof *a);
+  ml_audit *a = ml_call_sees_all(c) ? ml_call_alloc(c, sizeof *a) : NULL;
 
   if (a == NULL || !read_at(c, &a->at))
     return;
@@ -108,6 +108,8 @@ static void repair(ml_call *c) {
   const ml_json *list = ml_json_get(c->body, "numbers");
   int64_t *ns;
 
+  if (!ml_call_sees_all(c))
+    return;
   if (list->count > REPAIRS_MAX) {
     ml_call_problem(c, 422, NULL, "/numbers", NULL, "at most %d at a time",
                     REPAIRS_MAX);

@@ -52,6 +52,14 @@ bool ml_call_sees(const ml_call *c, ml_str rest) {
   return ml_str_eq(c->who.team, o.team);
 }
 
+bool ml_call_sees_all(ml_call *c) {
+  if (c->who.team.p == NULL)
+    return true;
+  ml_call_problem(c, 403, NULL, NULL, NULL,
+                  "this is of all teams; whoever is of one may not see it");
+  return false;
+}
+
 bool ml_call_id(ml_call *c, ml_str text, bool with_no, uint8_t id[16],
                 int64_t *n, uint32_t *no) {
   if (ml_id_of(text, id, no) && (*no != 0) == with_no) {

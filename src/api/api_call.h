@@ -184,6 +184,9 @@ bool ml_call_near(const ml_call *c);
 /* Is a process, by its packed rest, of the caller's team?  Who has none sees
 ** all. */
 bool ml_call_sees(const ml_call *c, ml_str rest);
+/* For what is of all teams: whoever is of one may not see it.  false: refused and
+** gone. */
+bool ml_call_sees_all(ml_call *c);
 /* Does the caller have any of these scopes? */
 bool ml_call_may(const ml_call *c, unsigned scopes);
 

@@ -70,11 +70,12 @@ static ml_rc read_task(ml_call *c, ml_read *r) {
   if (rc == ML_OK && (!t->found || t->row.act != 0))
     return ml_err_set(&c->err, ML_NOT_FOUND, NULL,
                       "there is no such task of a person's own");
-  if (rc == ML_OK)
-    rc = ml_read_task_more(r, &c->arena, t->seen.n, t->no, &more);
+  if (rc != ML_OK)
+    return rc;
+  rc = ml_read_task_more(r, &c->arena, t->seen.n, t->no, &more);
   if (rc == ML_OK)
     t->more = more.more;
-  return rc == ML_NOT_FOUND ? ML_OK : rc;
+  return rc == ML_NOT_FOUND ? ML_OK : rc;      /* nothing more is known */
 }
 
 static void put_kept(ml_jw *w, const ml_json *more, size_t i) {

@@ -130,7 +130,7 @@ static void put_members(ml_call *c, uint32_t lane) {
   ml_jw_arr(&c->w);
   for (size_t i = 0; i < ml_run_user_count(c->run); i++) {
     const ml_row_user *u = ml_run_user_at(c->run, i);
-    if (ml_run_member(c->run, lane, u->id))
+    if (ml_run_member(c->run, lane, u->id) && sees(c, u))
       ml_jw_str(&c->w, u->id);
   }
   ml_jw_end(&c->w);
@@ -375,7 +375,7 @@ static void member(ml_call *c, bool in) {
                     c->part[0].p, c->part[1].p);
     return;
   }
-  if (ml_run_user(c->run, p->id) == NULL) {
+  if (!sees(c, ml_run_user(c->run, p->id))) {
     ml_call_problem(c, 404, NULL, NULL, NULL, "there is no member '%.100s'",
                     p->id.p);
     return;

@@ -51,17 +51,10 @@ static void put_hook(ml_call *c, const ml_row_webhook *row, const char *secret) 
   ml_jw_end(&c->w);
 }
 
-/* A subscription and the outbox are of all teams.  false: refused and gone. */
-static bool sees_all(ml_call *c) {
-  if (c->who.team.p == NULL)
-    return true;
-  ml_call_problem(c, 403, NULL, NULL, NULL,
-                  "this is of all teams; whoever is of one may not see it");
-  return false;
-}
+/* ---- subscriptions: they and the outbox are of all teams ---- */
 
 static void list_hooks(ml_call *c) {
-  if (!sees_all(c))
+  if (!ml_call_sees_all(c))
     return;
   ml_list_begin(c);
   for (size_t i = 0; i < ml_run_webhook_count(c->run); i++)
@@ -133,7 +126,7 @@ static bool take_workflow(ml_call *c, ml_str *out) {
 }
 
 static void make_hook(ml_call *c) {
-  hook *h = sees_all(c) ? ml_call_alloc(c, sizeof *h) : NULL;
+  hook *h = ml_call_sees_all(c) ? ml_call_alloc(c, sizeof *h) : NULL;
   ml_str secret = ml_json_str(c->body, "secret");
   uint8_t key[32];
   ml_buf b = {0};
@@ -171,7 +164,7 @@ static hook *hook_of(ml_call *c) {
   int64_t no;
   hook *h;
 
-  if (!sees_all(c))
+  if (!ml_call_sees_all(c))
     return NULL;
   if (ml_text_int(c->part[0], &no) && no > 0 && no <= UINT32_MAX)
     row = ml_run_webhook(c->run, (uint32_t)no);
@@ -274,7 +267,7 @@ static void send_posts(ml_call *c) {
 }
 
 static void list_posts(ml_call *c) {
-  posts *p = sees_all(c) ? ml_call_alloc(c, sizeof *p) : NULL;
+  posts *p = ml_call_sees_all(c) ? ml_call_alloc(c, sizeof *p) : NULL;
   int64_t unused;
   ml_str text;
 
@@ -323,7 +316,7 @@ static void write_resend(ml_call *c) {
 }
 
 static void resend(ml_call *c) {
-  posts *p = sees_all(c) ? ml_call_alloc(c, sizeof *p) : NULL;
+  posts *p = ml_call_sees_all(c) ? ml_call_alloc(c, sizeof *p) : NULL;
 
   if (p == NULL)
     return;
