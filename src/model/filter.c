@@ -366,6 +366,8 @@ static ml_rc make(ml_arena *a, const ml_filter_conf *conf, const ml_str *text,
 
   memset(out, 0, sizeof *out);
   out->order = -1;
+  if (conf->flow != NULL)
+    out->entity = conf->flow->entity;
   if (text != NULL && text->n > ML_FILTER_BYTES_MAX)
     return filter_fail(&m, ML_LIMIT, "a filter may hold at most %d bytes",
                        ML_FILTER_BYTES_MAX);

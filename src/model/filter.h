@@ -109,6 +109,8 @@ typedef struct ml_filter {
   ml_fnode *root;                /* NULL: every process */
   int order;                     /* index of cols; -1: by number, so newest first */
   bool down;                     /* the greatest first */
+  ml_str entity;                 /* of a process that has none of its own: its
+                                    workflow's, as the external form shows it */
 } ml_filter;
 
 typedef struct ml_filter_conf {

@@ -161,11 +161,13 @@ static bool merged(search *q, const term *t) {
 
 /* Ids of others have an index of their own, of whole values. */
 static bool by_object(const search *q, const ml_fnode *n) {
-  if (!ml_column_object(q->f->cols[n->col].kind) ||
-      (n->op != ML_FOP_EQ && n->op != ML_FOP_IN))
+  ml_columnk kind = q->f->cols[n->col].kind;
+
+  if (!ml_column_object(kind) || (n->op != ML_FOP_EQ && n->op != ML_FOP_IN))
     return false;
   for (size_t i = 0; i < n->count; i++)
-    if (is_cut(&n->values[i]))
+    if (is_cut(&n->values[i]) ||             /* or of all that have none: */
+        (kind == ML_COL_ENTITY && ml_str_eq(n->values[i].s, q->f->entity)))
       return false;
   return true;
 }
@@ -512,6 +514,8 @@ static ml_rc judge(search *q, int64_t n, bool *fits, found *at,
   ml_index_facts(b.st, 0, &workflow, &deleted, &f);
   if (q->object)
     ml_index_object(b.st, &f);
+  if (f.entity.p == NULL)
+    f.entity = q->f->entity;
   if (deleted || (q->s->workflow != 0 && workflow != q->s->workflow))
     return ML_OK;
   ml_arena_free(&q->row);
