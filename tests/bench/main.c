@@ -96,7 +96,7 @@ static const char *options(int argc, char **argv, amount *a) {
       case 'o': only = optarg; break;
       case 'r': a->repeat = (int)count_of(optarg); break;
       case 'm': a->ms = count_of(optarg); break;
-      case 's': a->stored = (size_t)count_of(optarg); break;
+      case 's': a->stored = a->leads = (size_t)count_of(optarg); break;
       default: exit(2);
     }
   if (optind < argc)
@@ -106,7 +106,7 @@ static const char *options(int argc, char **argv, amount *a) {
 
 int main(int argc, char **argv) {
   amount a = {.repeat = 3, .ms = 2000, .parked = 20000, .timers = 20000,
-              .fired = 5000, .stored = 200000};
+              .fired = 5000, .stored = 200000, .leads = 200000};
   const char *how = getenv("BENCH"), *build;
   char path[300];
   int64_t from = now_us();
@@ -118,6 +118,7 @@ int main(int argc, char **argv) {
     a.timers = 1000000;
     a.fired = 20000;
     a.stored = 10000000;
+    a.leads = 1000000;
   }
   build = options(argc, argv, &a);
   others_share();

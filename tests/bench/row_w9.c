@@ -182,7 +182,7 @@ static double core_mib(const engine *e) {
 
 void row_w9(const amount *a) {
   engine e = {0};
-  asking k = {.e = &e, .leads = a->stored};
+  asking k = {.e = &e, .leads = a->leads};
   ml_buf answer = {0};
   double before;
 
@@ -194,8 +194,8 @@ void row_w9(const amount *a) {
   engine_settle(&e);
   before = core_mib(&e);
   engine_end(&e);
-  fill(&e, a->stored);
-  row_put("w9.leads", (double)a->stored);
+  fill(&e, a->leads);
+  row_put("w9.leads", (double)a->leads);
   engine_start(&e, "w9", true);
   for (int i = 0; i < a->repeat; i++) {
     k.what = ASK_PAGE;
@@ -207,6 +207,6 @@ void row_w9(const amount *a) {
     row_put("w9.memory", core_mib(&e) - before);
   }
   engine_end(&e);
-  bare(e.db, a->stored);
+  bare(e.db, a->leads);
   engine_forget(&e);
 }

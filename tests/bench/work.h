@@ -11,7 +11,7 @@
 typedef struct amount {          /* of everything; main.c */
   int repeat;
   int64_t ms;                    /* of a stretch */
-  size_t parked, timers, fired, stored;
+  size_t parked, timers, fired, stored, leads;
 } amount;
 
 void row_w1(const amount *a);    /* and W7, which follows from it */
