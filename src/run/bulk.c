@@ -323,12 +323,10 @@ static ml_rc find_process(piece *p, ml_read *rd, item *it) {
   if (rc == ML_OK)
     rc = n > 0 ? ml_read_process(rd, &p->arena, n, &row) : ML_NOT_FOUND;
   if (rc == ML_OK && row.workflow == p->job.workflow &&
-      memcmp(row.id, it->id, sizeof it->id) == 0) {
-    it->n = n;
-    it->bundle = row.bundle;
       (by_key || memcmp(row.id, it->id, sizeof it->id) == 0)) {
     memcpy(it->id, row.id, sizeof it->id);
     it->n = n;
+    it->bundle = row.bundle;
   }
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }
