@@ -131,7 +131,7 @@ static void serve(void *arg, ml_request *q) {
 
 int main(int argc, char **argv) {
   char bound[128];
-  ml_server *s;
+  ml_server *s = NULL;
   ml_err e = {0};
   ml_loop *l;
 
