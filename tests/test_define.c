@@ -50,10 +50,17 @@ static int host_array(lua_State *L) {
   return 1;
 }
 
+/* The folders here have no files of templates. */
+static int host_source(lua_State *L) {
+  lua_pushnil(L);
+  return 1;
+}
+
 static void push_host(lua_State *L) {
   static const luaL_Reg host[] = {{"placed", ml_place_placed},
                                   {"array", host_array},
-                                  {"object", host_object}, {NULL, NULL}};
+                                  {"object", host_object},
+                                  {"source", host_source}, {NULL, NULL}};
 
   luaL_newlib(L, host);
   ml_convert_push_null(L);
