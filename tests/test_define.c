@@ -50,19 +50,31 @@ static int host_array(lua_State *L) {
   return 1;
 }
 
-/* The folders here have no files of templates. */
+static char *read_text(const char *folder, const char *name, size_t *size);
+
+/* A file of the folder (upvalue 1), nil for none. */
 static int host_source(lua_State *L) {
-  lua_pushnil(L);
+  size_t n;
+  char *text = read_text(lua_tostring(L, lua_upvalueindex(1)),
+                         luaL_checkstring(L, 1), &n);
+
+  if (text != NULL)
+    lua_pushlstring(L, text, n);
+  else
+    lua_pushnil(L);
+  free(text);
   return 1;
 }
 
 static void push_host(lua_State *L) {
   static const luaL_Reg host[] = {{"placed", ml_place_placed},
                                   {"array", host_array},
-                                  {"object", host_object},
-                                  {"source", host_source}, {NULL, NULL}};
+                                  {"object", host_object}, {NULL, NULL}};
 
   luaL_newlib(L, host);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushcclosure(L, host_source, 1);
+  lua_setfield(L, -2, "source");
   ml_convert_push_null(L);
   lua_setfield(L, -2, "null");
 }
@@ -251,7 +263,8 @@ static void check_folder(const char *name) {
   assert_int_equal(expect == NULL, strncmp(name, "good-", 5) == 0);
   for (char *line = expect != NULL ? strtok_r(expect, "\n", &save) : NULL;
        line != NULL; line = strtok_r(NULL, "\n", &save))
-    expect_line(name, f, line, lines++);
+    if (strncmp(line, "templates/", 10) != 0)   /* told by the loading: t_definitions */
+      expect_line(name, f, line, lines++);
   if (f->n != lines) {   /* one mistake is one sentence */
     for (size_t k = 0; k < f->n; k++)
       print_message("# told: %s %s\n", f->at[k], f->text[k]);
