@@ -332,18 +332,20 @@ void input_replay(ml_run *r, ml_input *in);
 void input_answer(ml_run *r, ml_input *in, ml_rc rc, const ml_err *e);
 ml_str process_settings(ml_run *r, ml_arena *a, const ml_flow *f, ml_err *e);
 
-/* commit.c */
+/* rows.c */
 load *load_of(proc *pr);                     /* NULL: out of memory */
 void load_free(load *l);
 bool load_record(load *l, const ml_row_record *r);   /* false: no memory */
+/* ML_NOMEM: the rows are not all there, the proc is to be dropped. */
+ml_rc rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
+
+/* commit.c */
 void mark_dirty(ml_run *r, proc *pr);
 void hold_over(void *run);                   /* of the timer `hold` */
 void flush_soon(ml_run *r);
 /* As ml_run_write(), for tables that are not cached. */
 void write_quietly(ml_run *r, ml_run_fill_fn *fill, ml_run_done_fn *done,
                    void *arg);
-/* ML_NOMEM: the rows are not all there, the proc is to be dropped. */
-ml_rc rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
 
 /* replay.c: a request is on its way from _hold (done: ML_OK, or ML_EXISTS) until
 ** _release.  Texts of `x` are copied. */
