@@ -235,6 +235,7 @@ struct ml_run {
   outbox outbox;
   uint32_t webhook_last;         /* number given last */
   trigger *triggers;
+  bool triggers_short;           /* memory was: they are those of before */
   ml_row_trigger *trigger_rows; size_t trigger_row_count;
   ml_arena trigger_arena;
   ml_buf broken;

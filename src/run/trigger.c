@@ -45,13 +45,18 @@ typedef struct trun {            /* one run of a trigger */
   ml_err e;
 } trun;
 
+static void trigger_free(trigger *t) {
+  if (t != NULL)
+    ml_mem_free(t->state);
+  ml_mem_free(t);
+}
+
 void triggers_free(ml_run *r) {
   while (r->triggers != NULL) {
     trigger *t = r->triggers;
 
     r->triggers = t->next;
-    ml_mem_free(t->state);
-    ml_mem_free(t);
+    trigger_free(t);
   }
   ml_arena_free(&r->trigger_arena);
 }
@@ -69,16 +74,21 @@ trigger *trigger_named(const ml_run *r, ml_str workflow, ml_str name) {
   return NULL;
 }
 
-/* The state it had, also under an earlier version (SEMANTICS.md 18). */
-static void inherit(ml_run *r, trigger *t) {
+static bool keep_state(trigger *t, const char *state, size_t n) {
+  t->state = ml_mem_dup(state, n);
+  t->state_len = t->state != NULL ? n : 0;
+  return t->state != NULL;
+}
+
+/* The state it had, also under an earlier version (SEMANTICS.md 18).  false: out
+** of memory. */
+static bool inherit(ml_run *r, trigger *t) {
   for (trigger *o = r->triggers; o != NULL; o = o->next)
     if (o != t && ml_str_eq(o->workflow, t->workflow) &&
         ml_str_eq(o->name, t->name)) {
-      t->state = o->state != NULL ? ml_mem_dup(o->state, o->state_len) : NULL;
-      t->state_len = t->state != NULL ? o->state_len : 0;
       t->due_ms = o->due_ms;
       t->bucket = o->bucket;
-      return;
+      return o->state == NULL || keep_state(t, o->state, o->state_len);
     }
   for (size_t i = 0; i < r->trigger_row_count; i++) {
     const ml_row_trigger *row = &r->trigger_rows[i];
@@ -86,36 +96,35 @@ static void inherit(ml_run *r, trigger *t) {
     if (!ml_str_eq(row->workflow, t->workflow) ||
         !ml_str_eq(row->name, t->name))
       continue;
-    if (row->state.p != NULL) {
-      t->state = ml_mem_dup(row->state.p, row->state.n);
-      t->state_len = t->state != NULL ? row->state.n : 0;
-    }
     t->due_ms = row->due_ms;
-    return;
+    return row->state.p == NULL || keep_state(t, row->state.p, row->state.n);
   }
+  return true;
 }
 
-static void add_trigger(ml_run *r, const bundle *b, const ml_flow *f,
+static bool add_trigger(ml_run *r, const bundle *b, const ml_flow *f,
                         const ml_trigger *def) {
   trigger *t = ml_mem_zero(sizeof *t);
 
   if (t == NULL)
-    return;                                 /* the next reload tries again */
+    return false;
   t->run = r;
   t->b = b;
   t->f = f;
   t->t = def;
   t->workflow = f->name;
   t->name = def->name;
-  inherit(r, t);
+  if (!inherit(r, t)) {
+    trigger_free(t);
+    return false;
+  }
   if (ml_str_is(def->kind, "poll") && t->due_ms == 0)
     t->due_ms = now_wall(r) + 1;
   if (!ml_str_is(def->kind, "poll") && def->plan == NULL)
     t->due_ms = 0;
   t->next = r->triggers;
   r->triggers = t;
-  if (def->plan != NULL)
-    schedule_begin(t);
+  return true;
 }
 
 /* Has it a script, a rate to keep, or a moment at which it is due? */
@@ -133,8 +142,7 @@ static void sweep(ml_run *r) {
 
     if (t->stale && !t->running && t->uses == 0) {
       *at = t->next;
-      ml_mem_free(t->state);
-      ml_mem_free(t);
+      trigger_free(t);
     } else {
       at = &t->next;
     }
@@ -147,8 +155,10 @@ void trigger_let_go(trigger *t) {
     sweep(t->run);
 }
 
-void triggers_swap(ml_run *r) {
+/* Those of the workflows in force, before the old ones; all or none. */
+static bool add_all(ml_run *r) {
   trigger *old = r->triggers;
+  bool ok = true;
 
   for (size_t i = 0; i < r->workflow_count; i++) {
     const ml_workflow *w = &r->workflows[i];
@@ -157,8 +167,26 @@ void triggers_swap(ml_run *r) {
     for (uint16_t k = 0; w->flow != NULL && b != NULL &&
                          k < w->flow->trigger_count; k++)
       if (stands(&w->flow->triggers[k]))
-        add_trigger(r, b, w->flow, &w->flow->triggers[k]);
+        ok = ok && add_trigger(r, b, w->flow, &w->flow->triggers[k]);
   }
+  while (!ok && r->triggers != old) {
+    trigger *t = r->triggers;
+
+    r->triggers = t->next;
+    trigger_free(t);
+  }
+  return ok;
+}
+
+void triggers_swap(ml_run *r) {
+  trigger *old = r->triggers;
+
+  r->triggers_short = !add_all(r);
+  if (r->triggers_short)         /* the old ones stay until the next look */
+    return;
+  for (trigger *t = r->triggers; t != old; t = t->next)
+    if (t->t->plan != NULL)
+      schedule_begin(t);
   for (trigger *t = old; t != NULL; t = t->next) {
     const trigger *now;
 
@@ -189,6 +217,8 @@ static void poll_bound(ml_run *r, trigger *t, int64_t now_ms);
 int64_t triggers_due(ml_run *r, int64_t now_ms) {
   int64_t next = 0;
 
+  if (now_ms > 0 && r->triggers_short)
+    triggers_swap(r);
   for (trigger *t = r->triggers; t != NULL; t = t->next) {
     if (t->t->plan != NULL) {
       int64_t at = schedule_look(t, now_ms);

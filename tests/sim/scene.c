@@ -203,6 +203,7 @@ static void sc_schedule(world *w) {
     }
     world_settle(w);
   }
+  world_pass(w, 4000);             /* what is held back leaves; the next look */
   world_run_out(w);
 }
 
