@@ -154,7 +154,7 @@ void ml_box_arm(ml_box *b, lua_State *co) {
 }
 
 /* The tick's: the slice of this box is over its time.  In a signal. */
-static void on_over(void *ud, int64_t cpu_ms) {
+ML_IN_TICK static void on_over(void *ud, int64_t cpu_ms) {
   ml_box *b = ud;
 
   if (b->tick_ms < 0) {
