@@ -105,12 +105,13 @@ static void send_keys(ml_call *c) {
 
 static void get_keys(ml_call *c) {
   const ml_workflow *wf = ml_ext_procedure(c);
-  ml_str cursor = ml_call_query(c, "cursor");
   keys *k = wf != NULL ? ml_call_alloc(c, sizeof *k) : NULL;
+  ml_str cursor;
 
   if (k == NULL)
-    return;
+    return;                                 /* and the call is over */
   c->state = k;
+  cursor = ml_call_query(c, "cursor");
   if (wf->flow->primary_key < 0) {
     ml_call_problem(c, 404, NULL, NULL, NULL, "this procedure has no primary key");
     return;
