@@ -409,7 +409,7 @@ static void on_input(void *arg, bool readable, bool writable) {
   open = n > 0 && (s->stuck || receive(s, bytes, (size_t)n));
   if (open && !welcome(s))
     return;
-  while (!s->stuck &&
+  while (!s->stuck && s->in.len > used &&
          (nl = memmem(s->in.p + used, s->in.len - used, "\r\n", 2)) != NULL) {
     ml_str line = {s->in.p + used, (size_t)(nl - s->in.p) - used};
     bool opened = s->tls == NULL;
@@ -420,7 +420,8 @@ static void on_input(void *arg, bool readable, bool writable) {
     if (opened && s->tls != NULL)
       used = s->in.len;            /* nothing of before counts behind it */
   }
-  memmove(s->in.p, s->in.p + used, s->in.len - used);
+  if (used > 0)
+    memmove(s->in.p, s->in.p + used, s->in.len - used);
   s->in.len -= used;
   if (!open || s->in.len > LINE_MAX_)
     session_free(s);
