@@ -680,7 +680,7 @@ static void a_worker_holds_no_secret(void **state) {
   snprintf(canary, sizeof canary, "%s", hex.p);
   setenv("CANARY", canary, 1);               /* environment, stack, heap */
   secret_fd = open("/dev/null", O_RDONLY);   /* not even close-on-exec */
-  begin(b, (ml_host_conf){.workers = 2});
+  begin(b, (ml_host_conf){.workers = 2, .program = "/proc/self/exe"});
   for (i = 0; i < 64; i++)
     ask(b, "x", i, 0, &g[i]);
   turn_until(b, 64);
