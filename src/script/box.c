@@ -10,6 +10,7 @@
 */
 #include "script/box.h"
 
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,16 @@ lua_State *ml_box_thread(ml_box *b) {
 void *ml_box_wait_tag(void) {
   return &wait_tag;
 }
+
+#if defined(__SANITIZE_THREAD__)
+/* Errors of the packaged Lua leave by this, which the sanitizer does not know,
+** unlike longjmp(): what was jumped over would stay on its own stack, until that
+** overflows. */
+_Noreturn void __longjmp_chk(struct __jmp_buf_tag env[1], int value);
+_Noreturn void __longjmp_chk(struct __jmp_buf_tag env[1], int value) {
+  longjmp(env, value);
+}
+#endif
 
 /* ---- kill and units ---- */
 
