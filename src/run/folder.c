@@ -23,6 +23,8 @@
 
 enum { FILES_MAX = 256, SOURCE_MAX = 256 << 10, TEMPLATE_NAME_MAX = 100 };
 
+static const char templates[] = "templates/";
+
 typedef struct tell_fault {
   ml_flow_fault_fn *fn;
   void *arg;
@@ -101,12 +103,17 @@ static bool is_lua(const char *name) {
          ml_text_is_filename((ml_str){name, n - 4});
 }
 
-/* "templates/NAME.txt" with NAME as a setting's id may be. */
-static bool is_template(const char *prefix, const char *name) {
+static bool ends_with(const char *name, const char *tail) {
+  size_t n = strlen(name), m = strlen(tail);
+
+  return n > m && strcmp(name + n - m, tail) == 0;
+}
+
+/* "NAME.txt" with NAME as a setting's id may be. */
+static bool is_template(const char *name) {
   size_t n = strlen(name);
 
-  if (strcmp(prefix, "templates/") != 0 || n <= 4 || n > 4 + TEMPLATE_NAME_MAX ||
-      strcmp(name + n - 4, ".txt") != 0)
+  if (!ends_with(name, ".txt") || n > 4 + TEMPLATE_NAME_MAX)
     return false;
   for (size_t i = 0; i < n - 4; i++)
     if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= 'A' && name[i] <= 'Z') &&
@@ -146,12 +153,15 @@ static ml_rc read_dir(int fd, const char *prefix, folder *f, tell_fault *t,
       rc = read_dir(openat(dirfd(d), de->d_name,
                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
                     sub, f, t, depth + 1);
-    } else if (is_lua(de->d_name) || is_template(prefix, de->d_name)) {
+    } else if (is_lua(de->d_name) ||
+               (strcmp(prefix, templates) == 0 && is_template(de->d_name))) {
       rc = read_file(dirfd(d), de->d_name, name, f, t);
-    } else if (strlen(de->d_name) > 4 &&
-               strcmp(de->d_name + strlen(de->d_name) - 4, ".lua") == 0) {
+    } else if (ends_with(de->d_name, ".lua")) {
       fault(t, f->name.p, name, "is no allowed name: a to z, 0 to 9, _ and -, "
             "at most 64 of them, then .lua");
+    } else if (strcmp(prefix, templates) == 0 && ends_with(de->d_name, ".txt")) {
+      fault(t, f->name.p, name, "is no allowed name: letters, digits, '.', _ and "
+            "-, at most 100 of them, then .txt");
     }
   }
   closedir(d);
