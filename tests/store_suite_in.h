@@ -60,6 +60,7 @@ typedef struct Q {
   size_t limit;
   const void *in;
   int64_t lease;
+  bool flag;
   ml_due_item at;
   ml_str text[3];
   /* answers */
