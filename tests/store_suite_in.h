@@ -68,7 +68,6 @@ typedef struct Q {
   void *out;
   size_t count;
   int64_t num[3];
-  bool flag;
   union {
     ml_row_process process;
     ml_row_key key;
