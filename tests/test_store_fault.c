@@ -340,17 +340,38 @@ static void a_named_disk_is_enough(void **state) {
   check(told);
 }
 
-/* Fail the k-th operation for every k until a life meets no failure. */
+/* The step from k: big ones up to where the open ends, never over it.  Making the
+** tables alone is hundreds of operations, of few kinds. */
+static long step_from(long k, long open) {
+  long step = k < open - 20 ? 1 + k / 20 : 1;
+
+  return k < open - 20 && k + step > open - 20 ? open - 20 - k : step;
+}
+
+/* Operations of these kinds that an open does. */
+static long kinds_of_open(int kinds) {
+  ml_store *s;
+  long count;
+
+  new_file(NULL);
+  disk_is(kinds, 0, false, 0);
+  assert_rc(open_store(&s), ML_OK);
+  count = disk.count;
+  ml_store_close(s);
+  return count;
+}
+
+/* Fail the k-th operation until a life meets no failure. */
 static void fail_each(int kinds, bool forever, int code, int least,
                       const ml_rc *expected, size_t expected_count) {
   bool clean = false, met[ML_RC_COUNT] = {false};
-  int k;
+  long k, open = kinds_of_open(kinds);
 
-  for (k = 1; !clean; k++) {
+  for (k = 1; !clean; k += step_from(k, open)) {
     ml_rc told[TRIES + 1];
 
     new_file(NULL);
-    disk_is(kinds, k, forever, code);
+    disk_is(kinds, (int)k, forever, code);
     live(told);
     clean = disk.count < k;
     for (int n = 1; n <= TRIES; n++)
@@ -384,13 +405,8 @@ static void sqlite_without_memory(void **state) {
   bool clean = false;
 
   (void)state;
-  for (long k = 1, step; !clean; k += step) {
+  for (long k = 1; !clean; k += step_from(k, open)) {
     ml_rc told[TRIES + 1];
-
-    /* big steps up to where the open ends, never over it */
-    step = k < open - 20 ? 1 + k / 20 : 1;
-    if (k < open - 20 && k + step > open - 20)
-      step = open - 20 - k;
 
     new_file(NULL);
     memory.count = 0;
