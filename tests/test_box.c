@@ -239,6 +239,47 @@ static void a_restored_state_is_a_fresh_one(void **state) {
   ml_box_free(b);
 }
 
+/* Run as a worker does, for the signal's sake in a process of its own. */
+static bool copies_little(void) {
+  ml_err e = {0};
+  size_t image, copied;
+  lua_State *co;
+  ml_box *b;
+  int n;
+
+  if (ml_box_tick_start(&e) != ML_OK)
+    return false;
+  b = new_box(false);
+  co = ml_box_thread(b);
+  load(b, "local t = {}\n"
+          "return function() t[#t + 1] = 'written' return #t end");
+  if (ml_box_freeze(b) != ML_OK)
+    return false;
+  for (int i = 0; i < 10; i++) {
+    ml_box_restore(b);
+    if (ml_box_resume(b, co, 0, &n, &e) != ML_BOX_OK ||
+        lua_tointeger(co, -1) != 1)
+      return false;
+  }
+  copied = ml_box_copied(b, &image);
+  ml_box_free(b);
+  return copied >= 4096 && copied * 3 < image * 2;
+}
+
+/* Its slices copy back what they write to, which is the smaller part, and are
+** fresh all the same. */
+static void a_worker_copies_little(void **state) {
+  int status;
+  pid_t pid = fork();
+
+  (void)state;
+  assert_true(pid >= 0);
+  if (pid == 0)
+    _exit(copies_little() ? 0 : 1);
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_int_equal(status, 0);
+}
+
 /* What the worker source gives, its units too, in a process of its own. */
 static void in_a_process(char *out, size_t size) {
   int p[2], status;
@@ -701,6 +742,7 @@ int main(int argc, char **argv) {
     cmocka_unit_test(a_cycle_is_named),
     cmocka_unit_test(host_values_become_globals),
     cmocka_unit_test(a_restored_state_is_a_fresh_one),
+    cmocka_unit_test(a_worker_copies_little),
     cmocka_unit_test(two_processes_agree),
     cmocka_unit_test(a_wait_passes_pcall_and_comes_back),
     cmocka_unit_test(waits_in_the_wrong_place_are_errors),

@@ -196,6 +196,7 @@ static void on_memory(void *ud, ml_region_event what, size_t bytes) {
 }
 
 ml_rc ml_box_tick_start(ml_err *e) {
+  ml_region_trap();
   return ml_tick_start(e);
 }
 
@@ -542,6 +543,11 @@ void ml_box_restore(ml_box *b) {
   b->coroutines = b->frozen_coroutines;
   b->kill = ML_BOX_OK;
   b->units = 0;
+}
+
+size_t ml_box_copied(const ml_box *b, size_t *image) {
+  *image = ml_region_image(b->region);
+  return ml_region_copied(b->region);
 }
 
 ml_rc ml_box_park(const ml_box *b, ml_buf *out) {

@@ -139,6 +139,8 @@ bool ml_box_push_frozen(lua_State *L, int idx);
 */
 ml_rc ml_box_freeze(ml_box *b);
 void ml_box_restore(ml_box *b);
+/* Bytes that a restore copies, of so many that the image has. */
+size_t ml_box_copied(const ml_box *b, size_t *image);
 
 /* A suspended slice: append all its bytes to out; and bring it back into the
 ** same box, which may have served others in between. */
@@ -201,7 +203,8 @@ void *ml_box_wait_tag(void);
 /* What tostring gives, without addresses; metamethods honoured.  Pushes it. */
 const char *ml_box_tolstring(lua_State *L, int idx, size_t *n);
 
-/* Start the tick now (it is started by the first box in serve mode): for a
+/* Start the tick now (it is started by the first box in serve mode), and let
+** images learn which of their pages are written to (script/region.h): for a
 ** worker, after the fork and before the jail. */
 ml_rc ml_box_tick_start(ml_err *e);
 

@@ -15,16 +15,36 @@ enum { CONNECTIONS = 64, WARM = 10000, QUICK = 4000, RATE = 220, MIX = 11,
 
 /* ---- W2, W3 ---- */
 
+/* How many at once are accepted quickest; parks the first ones on the way. */
+static int best_connections(starts *s) {
+  static const int ways[] = {64, 128, 256};
+  double best = 0;
+  int found = ways[0];
+
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    load_conf c = {.connections = ways[i], .total = WARM};
+    load_out o;
+    cost k;
+
+    work_run(&c, s, &k, &o);
+    if ((double)k.done / o.seconds > best) {
+      best = (double)k.done / o.seconds;
+      found = ways[i];
+    }
+    load_out_free(&o);
+  }
+  return found;
+}
+
 static void park(engine *e, starts *s, const amount *a) {
-  load_conf c = {.connections = CONNECTIONS, .total = WARM};
+  load_conf c = {.connections = best_connections(s)};
   usage before, after;
   double seconds = 0;
   size_t parked;
   load_out o;
   cost k;
 
-  work_run(&c, s, &k, &o);
-  load_out_free(&o);
+  row_put("w2.connections", c.connections);
   usage_of(e->pid, true, &before);
   parked = s->first;
   c.total = a->parked / (size_t)a->repeat;

@@ -83,6 +83,7 @@ static row rows[] = {
   {.id = "w2.rate", .unit = "start/s",
    .what = "W2: acknowledged starts of processes that wait for a person",
    .floor = "floor.insert", .goal = "v>=20000"},
+  {.id = "w2.connections", .unit = "", .what = "  connections (the best of a few)"},
   {.id = "w2.syncs", .unit = "/start", .what = "  syncs"},
   {.id = "w3.parked", .unit = "", .what = "W3: processes parked"},
   {.id = "w3.time", .unit = "s", .what = "  time"},
