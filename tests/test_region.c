@@ -142,6 +142,32 @@ static void new_pieces_share_no_page_with_the_image(void **state) {
   is_as_frozen(w);
 }
 
+/* What is made after _gather shares one page, and what is the owner's is
+** copied in any case. */
+static void what_is_gathered_is_one_page(void **state) {
+  world *w = trapped(state);
+  unsigned char *small[9], *large, *own = ml_region_own(w->r);
+
+  assert_true(ml_region_gather(w->r));
+  for (int i = 0; i < 9; i++)
+    small[i] = ml_region_alloc(w->r, NULL, 0, 200);
+  large = ml_region_alloc(w->r, NULL, 0, 1500);
+  assert_int_equal(ml_region_freeze(w->r), ML_OK);
+  ml_buf_reset(&w->frozen);
+  assert_int_equal(ml_region_park(w->r, &w->frozen), ML_OK);
+  assert_int_equal(ml_region_copied(w->r), PAGE);
+  for (int i = 0; i < 9; i++)
+    memset(small[i], 0x77, 200);
+  memset(large, 0x77, 1500);
+  memset(own, 0x77, ML_REGION_OWN);
+  assert_int_equal(ml_region_copied(w->r), 2 * PAGE);
+  ml_region_restore(w->r);
+  for (int i = 0; i < ML_REGION_OWN; i++)
+    assert_int_equal(own[i], 0);
+  assert_int_not_equal(large[1499], 0x77);
+  is_as_frozen(w);
+}
+
 static void a_second_freeze_takes_what_is_there(void **state) {
   world *w = trapped(state);
   char *more = ml_region_alloc(w->r, NULL, 0, 3000);
@@ -168,6 +194,7 @@ int main(void) {
                                     begin, end),
     cmocka_unit_test_setup_teardown(new_pieces_share_no_page_with_the_image,
                                     begin, end),
+    cmocka_unit_test_setup_teardown(what_is_gathered_is_one_page, begin, end),
     cmocka_unit_test_setup_teardown(a_second_freeze_takes_what_is_there, begin,
                                     end),
   };

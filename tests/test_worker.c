@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,7 +16,9 @@
 #include "run/library.h"
 #include "script/frame.h"
 #include "script/host.h"
+#include "script/tick.h"
 #include "script/worker.h"
+#include "script/worker_inside.h"
 
 /* ---- a bench: sources, a journal, a question ---- */
 
@@ -980,6 +984,38 @@ static void many_bundles_take_turns(void **state) {
     }
 }
 
+/* An activity that reads and writes: what its slices write to lies together, so
+** that a restore copies the allocator's page, the names and little else. */
+static bool writes_to_few_pages(bench *b) {
+  size_t all, copied;
+  ml_err e = {0};
+
+  ml_worker_free(b->w);
+  if (ml_box_tick_start(&e) != ML_OK || ml_worker_new(NULL, &b->w) != ML_OK)
+    return false;
+  body(b, "local d = ctx.data d.q_name = d.q_name .. '!' ctx:log(ctx.key)\n"
+          "d.q_n = math.random(9) d.q_any = { a = { 1 }, b = ctx.process.id }");
+  b->q.data = ML_STR("{\"q_name\":\"x\"}");
+  b->q.process = ML_STR("{\"id\":\"p\"}");
+  for (int i = 0; i < 5; i++)
+    if (ask(b) != ML_END_RETURNED)
+      return false;
+  copied = ml_box_copied(b->w->images->box, &all);
+  return all > 25 * 4096 && copied <= 6 * 4096;
+}
+
+static void a_slice_writes_to_few_pages(void **state) {
+  BENCH;
+  int status;
+  pid_t pid = fork();            /* for the signal's sake */
+
+  assert_true(pid >= 0);
+  if (pid == 0)
+    _exit(writes_to_few_pages(b) ? 0 : 1);
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_int_equal(status, 0);
+}
+
 /* ---- memory runs out ---- */
 
 static void no_allocation_is_taken_for_granted(void **state) {
@@ -1096,6 +1132,7 @@ int main(void) {
     T(a_test_replays_its_operations), T(a_failed_comparison_shows_both),
     T(each_slice_begins_fresh), T(scripts_have_no_host),
     T(a_bundle_is_asked_for), T(many_bundles_take_turns),
+    T(a_slice_writes_to_few_pages),
     T(no_allocation_is_taken_for_granted), T(inline_answers_later),
   };
 

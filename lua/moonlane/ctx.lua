@@ -729,9 +729,10 @@ ctx.mail = method(function(mail)
 end, "mail")
 
 -- A member without a call; else a method.
-self_meta.__index = setmetatable(members, { __index = function(_, k)
+local others = { __index = function(_, k)
   return ctx[k] or raise(("there is no ctx.%s"):format(tostring(k)))
-end })
+end }
+self_meta.__index = setmetatable(members, others)
 
 function self_meta.__newindex(_, k)
   raise(("ctx.%s cannot be written"):format(tostring(k)))
@@ -756,6 +757,21 @@ function M.fields_of(flow)
     if f[1] then all[f[1]] = f end
   end
   return all
+end
+
+-- The tables that every slice writes to, made anew with room for all that is
+-- written: they then share a page of the image (src/script/region.h).
+function M.settle()
+  S = { fields = false, data_text = false, settings_text = false, process_text = false,
+        activity = false, view = false, settings = false, process = false, mails = 0,
+        only = false, where = false, read_only = false }
+  data_meta = { __metatable = false, __name = "data", __index = open_view,
+                __newindex = data_meta.__newindex, __pairs = data_meta.__pairs }
+  members = setmetatable({ data = setmetatable({}, data_meta), key = "",
+                           settings = members.settings, process = members.process }, others)
+  self_meta.__index = members
+  setmetatable({}, view_meta)       -- what it lacks is noted in it when first used
+  setmetatable({}, answer_meta)
 end
 
 -- Give the ctx of this slice.  All texts are JSON, or nil for nothing; they are

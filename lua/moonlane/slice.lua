@@ -74,6 +74,9 @@ function M.prepare(what, file)
   end
 end
 
+-- The last that happens before the image is taken.
+function M.settle() ctx.settle() end
+
 function M.define()
   local define = require "moonlane.define"    -- here: no attempt needs it
   local tree, source = { api = 1, workflows = host.array() }, host.source "workflow.lua"

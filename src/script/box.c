@@ -305,8 +305,9 @@ static int setup(lua_State *L) {
   lua_pushvalue(L, env);
   lua_setfield(L, env, "_G");
 
+  b->settle = LUA_NOREF;
   b->thread = lua_newthread(L);
-  luaL_ref(L, LUA_REGISTRYINDEX);
+  b->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
 
@@ -519,6 +520,27 @@ void ml_box_on_print(ml_box *b, ml_box_printer *f, void *ud) {
 
 /* ---- images ---- */
 
+void ml_box_on_freeze(ml_box *b) {
+  luaL_unref(b->L, LUA_REGISTRYINDEX, b->settle);
+  b->settle = luaL_ref(b->L, LUA_REGISTRYINDEX);
+}
+
+/* Each slice begins with a thread that has never run: the records of its calls
+** are made behind the image.  One that holds something stays. */
+static int settle(lua_State *L) {
+  ml_box *b = ml_box_of(L);
+
+  if (lua_gettop(b->thread) == 0) {
+    b->thread = lua_newthread(L);
+    lua_rawseti(L, LUA_REGISTRYINDEX, b->thread_ref);
+  }
+  if (b->settle != LUA_NOREF) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->settle);
+    lua_call(L, 0, 0);
+  }
+  return 0;
+}
+
 ml_rc ml_box_freeze(ml_box *b) {
   lua_rawgetp(b->L, LUA_REGISTRYINDEX, &ml_key_snapshots);
   for (lua_pushnil(b->L); lua_next(b->L, -2) != 0; lua_pop(b->L, 1)) {
@@ -535,6 +557,11 @@ ml_rc ml_box_freeze(ml_box *b) {
   lua_gc(b->L, LUA_GCCOLLECT);
   lua_gc(b->L, LUA_GCINC, 200, 0, 0);
   b->frozen_coroutines = b->coroutines;
+  lua_pushcfunction(b->L, settle);
+  if (!ml_region_gather(b->region) || lua_pcall(b->L, 0, 0, 0) != LUA_OK) {
+    lua_settop(b->L, 0);
+    return ML_NOMEM;
+  }
   return ml_region_freeze(b->region);
 }
 

@@ -133,7 +133,15 @@ bool ml_box_is_frozen(lua_State *L, int idx);
 bool ml_box_push_frozen(lua_State *L, int idx);
 
 /*
-** Collect, then copy the state aside; and make it again what it was then.
+** The function on top of the main state's stack, which is popped, is called
+** right before a freeze: it makes anew the tables that every slice writes to.
+** They and the thread then share a page, and few pages have to be copied.
+*/
+void ml_box_on_freeze(ml_box *b);
+
+/*
+** Collect, then copy the state aside; and make it again what it was then.  If
+** the thread is empty it is another one afterwards.
 ** After ml_box_restore every pointer that host code holds into the state is
 ** as it was at the freeze.
 */

@@ -26,6 +26,8 @@ struct ml_box {
   ml_region *region;
   lua_State *L;                      /* main */
   lua_State *thread;
+  int thread_ref;                    /* in the registry */
+  int settle;                        /* a function there, or LUA_NOREF */
   lua_State *outer;                  /* the coroutine of the slice, or NULL */
   lua_State *volatile current;       /* what runs now: the tick arms it */
   ml_box_limits limits;
@@ -38,7 +40,7 @@ struct ml_box {
   size_t refused;                    /* bytes asked for when memory ended */
   uint32_t coroutines;               /* made and not ended, at most */
   uint32_t frozen_coroutines;
-  struct ml_box_random *random;      /* in the region */
+  struct ml_box_random *random;      /* in the region, its owner's bytes */
   ml_box_source *sources;
   ml_box_printer *print;
   void *print_ud;

@@ -12,6 +12,8 @@ struct ml_box_random {
   uint64_t s[4];
 };
 
+_Static_assert(sizeof(struct ml_box_random) <= ML_REGION_OWN, "it fits");
+
 static uint64_t rotate(uint64_t x, int k) {
   return x << k | x >> (64 - k);
 }
@@ -105,9 +107,10 @@ void ml_lib_math(lua_State *L) {
   ml_lib_stock(L, LUA_MATHLIBNAME, luaopen_math);
   ml_lib_copy(L, -1, -2, stock);
   lua_pop(L, 1);
-  r = lua_newuserdatauv(L, sizeof *r, 0);
+  r = ml_region_own(ml_box_of(L)->region);
   ml_random_seed(r, "", 0);
   ml_box_of(L)->random = r;
+  lua_pushlightuserdata(L, r);
   lua_pushcclosure(L, math_random, 1);
   lua_setfield(L, -2, "random");
   ml_box_freeze_table(L, -1);

@@ -493,6 +493,10 @@ void ml_region_lift(ml_region *r, bool lifted) {
   r->asked = 0;
 }
 
+void *ml_region_own(ml_region *r) {
+  return head_of(r)->own;
+}
+
 size_t ml_region_used(const ml_region *r) {
   return head_of(r)->used;
 }
@@ -520,5 +524,16 @@ bool ml_region_seal(ml_region *r) {
   *block_at(r, h->top - (per - over)) =
       (block){.size = per - over, .prev = h->last};
   h->last = per - over;
+  return true;
+}
+
+bool ml_region_gather(ml_region *r) {
+  block *b = ml_region_seal(r) ? block_new(r, GATHER / GRAIN) : NULL;
+  head *h = head_of(r);
+
+  if (b == NULL)
+    return false;
+  h->bump = (char *)(b + 1);
+  h->bump_end = (char *)b + GATHER;
   return true;
 }

@@ -54,6 +54,17 @@ void *ml_region_alloc(void *ud, void *p, size_t osize, size_t nsize);
 ** apart, for as long as the region is there.  Not after the freeze. */
 void ml_region_code(ml_region *r, bool on);
 
+/* ML_REGION_OWN bytes for the owner, zero at first, on the first page, which
+** every restore copies in any case. */
+#define ML_REGION_OWN 64
+void *ml_region_own(ml_region *r);
+
+/* To be asked right before the freeze: begin a page, and forget the pieces that
+** are free before it.  What is then made, 2 KiB of small pieces (up to 512
+** bytes) and 2 KiB of larger ones, shares that page: the place for all that
+** every use of the image writes to.  False: the region is full. */
+bool ml_region_gather(ml_region *r);
+
 size_t ml_region_used(const ml_region *r);   /* bytes handed out, rounded */
 size_t ml_region_extent(const ml_region *r); /* bytes a copy would take */
 

@@ -5,8 +5,8 @@
 ** names.  Which pages are is learnt from the hardware.  After the freeze all are
 ** write-protected but the first, which has the allocator's head; a write to
 ** another one faults, and on_fault() opens that page and calls it hot.  A
-** restore copies the hot pages: of W1's 31 there are 12, and after the first
-** slices nothing faults.  A page that was written to is hot without exception,
+** restore copies the hot pages: of W1's 32 there are 5, as what slices write to
+** is gathered on one (ml_region_gather); after the first slices nothing faults.  A page that was written to is hot without exception,
 ** so what is copied is all that can differ.
 **
 ** A collection marks every object and heats every page; each RELEARN restores

@@ -7,6 +7,7 @@
 #include "script/region.h"
 
 #define GRAIN 16u
+#define GATHER 2048u        /* bytes of a chunk that leave room on its page */
 #define SMALL 512u
 #define CHUNK 4096u
 #define BINS 192u
@@ -35,6 +36,7 @@ typedef struct hole {    /* a free block */
 /* At the start of the region, within its first page; a copy of the region
 ** holds it. */
 typedef struct head {
+  max_align_t own[ML_REGION_OWN / sizeof(max_align_t)];
   uint32_t magic;
   uint32_t top;        /* grains in use from the start of the region */
   uint32_t last;       /* size of the block that ends at top; 0: none */

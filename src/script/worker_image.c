@@ -9,7 +9,7 @@ static const char *const image_words[] = {"line", "plain", "flow", "rules",
                                           "test"};
 static const char *const functions[F_COUNT] = {
   "prepare", "define", "attempt", "judge", "trigger", "rule", "try",
-  "test_list", "test_run", "object"
+  "test_list", "test_run", "object", "settle"
 };
 
 /* ---- bundles ---- */
@@ -188,6 +188,8 @@ static ml_box_class open_slices(image *im, ml_err *e) {
     im->refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);
   }
   lua_settop(co, 0);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, im->refs[F_SETTLE]);
+  ml_box_on_freeze(im->box);
   return ML_BOX_OK;
 }
 

@@ -18,7 +18,7 @@ typedef enum image_kind {
 
 /* The functions of moonlane/slice.lua. */
 enum { F_PREPARE, F_DEFINE, F_ATTEMPT, F_JUDGE, F_TRIGGER, F_RULE, F_TRY,
-       F_TEST_LIST, F_TEST_RUN, F_OBJECT, F_COUNT };
+       F_TEST_LIST, F_TEST_RUN, F_OBJECT, F_SETTLE, F_COUNT };
 
 typedef struct bundle {
   struct bundle *next;         /* the most recently used first */
