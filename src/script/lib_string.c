@@ -67,8 +67,13 @@ static int s_byte(lua_State *L) {
   size_t n, from, to, i;
   const char *s = luaL_checklstring(L, 1, &n);
   lua_Integer first = luaL_optinteger(L, 2, 1);
-  lua_Integer last = luaL_optinteger(L, 3, first);
+  lua_Integer last;
 
+  if (first > 0 && (size_t)first <= n && lua_gettop(L) < 3) {
+    lua_pushinteger(L, (unsigned char)s[first - 1]);
+    return 1;                    /* one, as in most loops */
+  }
+  last = luaL_optinteger(L, 3, first);
   from = position(first, n, 1);
   to = position(last, n, 0);
   if (to > n)
