@@ -81,7 +81,7 @@ static void statistics_change_nothing(void **state) {
       "ANALYZE; INSERT INTO sqlite_stat1 VALUES"
       " ('process', 'process_due', '10 10 10'),"
       " ('process', 'process_open_of', '10 10'),"
-      " ('task', 'task_offered', '10 10'), ('idem', 'idem_age', '10 10');"
+      " ('task', 'task_offered', '10 10'), ('idem', 'idem_key', '10 10');"
       "ANALYZE sqlite_schema", NULL, NULL, NULL), SQLITE_OK);
   no_statement_scans(state);
 }

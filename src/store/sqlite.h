@@ -183,6 +183,7 @@ extern const char ml_schema_webhook[];
 extern const char ml_schema_age[];
 extern const char ml_schema_key[];
 extern const char ml_schema_job_cancel[];
+extern const char ml_schema_idem[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of

@@ -118,8 +118,9 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "INSERT INTO idem (key, body, age_ms, status, answer) VALUES (?,?,?,?,?)",
     NULL},
   [SQL_KEYS_EXPIRE] = {
-    "DELETE FROM idem WHERE key IN (SELECT key FROM idem INDEXED BY idem_age"
-    " WHERE age_ms < ? ORDER BY age_ms LIMIT ?)", NULL},
+    "DELETE FROM idem WHERE no <= (SELECT max(no) FROM (SELECT no, age_ms"
+    " FROM idem ORDER BY no LIMIT ?2) WHERE age_ms < ?1) AND age_ms < ?1",
+    "the first ones, so many as LIMIT says"},
   [SQL_BUNDLE_PUT] = {
     "INSERT INTO bundle (no, hash, folder, at_ms, tree, sources)"
     " VALUES (?,?,?,?,?,?)"
@@ -484,8 +485,8 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_AGE_GET] = {"SELECT ms FROM age WHERE no = 1", NULL},
   [SQL_AGE_PUT] = {"UPDATE age SET ms = ? WHERE no = 1", NULL},
   [SQL_KEYS_OLD] = {
-    "SELECT age_ms FROM idem INDEXED BY idem_age WHERE age_ms < ?"
-    " ORDER BY age_ms LIMIT ?", NULL},
+    "SELECT age_ms FROM (SELECT age_ms FROM idem ORDER BY no LIMIT ?2)"
+    " WHERE age_ms < ?1", "the first ones, so many as LIMIT says"},
   [SQL_OCCURRENCES] = {
     "SELECT workflow, name, identity, age_ms < ? AND NOT EXISTS"
     " (SELECT 1 FROM process WHERE n = occurrence.n AND status = 0)"

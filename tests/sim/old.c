@@ -77,9 +77,13 @@ static bool take_away(sqlite3 *db, sqlite3 *old, const char *list,
 
 /* What has another name or meaning since: as it was then. */
 static const char named_then[] =
-  "DROP INDEX idem_age;"
-  "ALTER TABLE idem RENAME COLUMN age_ms TO at_ms;"
-  "UPDATE idem SET at_ms = 1772323200000;"
+  "CREATE TABLE keys AS SELECT * FROM idem;"
+  "DROP TABLE idem;"
+  "CREATE TABLE idem (key BLOB NOT NULL PRIMARY KEY, at_ms INTEGER NOT NULL,"
+  " body BLOB NOT NULL, status INTEGER NOT NULL, answer TEXT)"
+  " STRICT, WITHOUT ROWID;"
+  "INSERT INTO idem SELECT key, 1772323200000, body, status, answer FROM keys;"
+  "DROP TABLE keys;"
   "CREATE INDEX idem_at ON idem (at_ms);"
   "ALTER TABLE occurrence RENAME COLUMN age_ms TO at_ms;"
   "UPDATE occurrence SET at_ms = 1772323200000;";
