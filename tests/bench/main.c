@@ -105,7 +105,7 @@ static const char *options(int argc, char **argv, amount *a) {
 }
 
 int main(int argc, char **argv) {
-  amount a = {.repeat = 3, .ms = 2000, .parked = 20000, .timers = 20000,
+  amount a = {.repeat = 3, .ms = 2000, .parked = 100000, .timers = 20000,
               .fired = 5000, .stored = 200000, .leads = 200000};
   const char *how = getenv("BENCH"), *build;
   char path[300];
@@ -114,7 +114,6 @@ int main(int argc, char **argv) {
 
   if (how != NULL && strcmp(how, "long") == 0) {
     a.ms = 5000;
-    a.parked = 100000;
     a.timers = 1000000;
     a.fired = 20000;
     a.stored = 10000000;

@@ -85,6 +85,8 @@ static row rows[] = {
    .floor = "floor.insert", .goal = "v>=20000"},
   {.id = "w2.connections", .unit = "", .what = "  connections (the best of a few)"},
   {.id = "w2.syncs", .unit = "/start", .what = "  syncs"},
+  {.id = "w2.keys.rate", .unit = "start/s",
+   .what = "  each with an Idempotency-Key, which is remembered 30 days"},
   {.id = "w3.parked", .unit = "", .what = "W3: processes parked"},
   {.id = "w3.time", .unit = "s", .what = "  time"},
   {.id = "w3.memory", .unit = "B",
