@@ -107,6 +107,10 @@ check-kill: setup
 	  $(BUILD)/smtp-capture $(BUILD)/tests/test_kill
 	@BUILD=$(BUILD) $(BUILD)/tests/test_kill --kills $(or $(KILLS),100)
 	@BUILD=$(abspath $(BUILD)) tests/t_kill_cloudportal --kills $(or $(KILLS),100)
+# A script worker is killed every 50 ms while processes run: nothing lost or doubled.
+check-chaos: setup
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_workers
+	@BUILD=$(BUILD) $(BUILD)/tests/test_workers $$(($(or $(MINUTES),10) * 60))
 check-million: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/tests/test_million
 	@BUILD=$(BUILD) $(BUILD)/tests/test_million --count $(or $(COUNT),1000000)
@@ -139,7 +143,7 @@ fuzz:
 clean:
 	rm -rf $(BUILD)
 .PHONY: all setup test demo demo-partners demo-cloudportal bench sim fuzz clean \
-  check-crash check-alloc check-kill check-million check-planted check-sandbox \
+  check-crash check-alloc check-kill check-chaos check-million check-planted check-sandbox \
   check-http check-sandbox-asan check-http-asan check-asan check-tsan \
   plain-workers
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)
