@@ -61,7 +61,8 @@ test:
 	@contrib/setup test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim \
 	  $(BUILD)/account-sim $(BUILD)/smtp-capture $(BUILD)/cost \
-	  $(BUILD)/leads $(BUILD)/hook-receiver $(BUILD)/check_alloc $(TESTS)
+	  $(BUILD)/leads $(BUILD)/hook-receiver $(BUILD)/check_alloc \
+	  $(BUILD)/check_http_other $(TESTS)
 	@BUILD=$(BUILD) tests/run
 demo: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/kintone-sim
@@ -89,7 +90,7 @@ bench: setup
 
 # Longer than `make test`: the disk stopped at every operation, seeds, hostile
 # scripts and requests, fuzzing.
-CHECKS = check_crash check_sim check_alloc check_sandbox check_http
+CHECKS = check_crash check_sim check_alloc check_sandbox check_http check_http_other
 $(addprefix $(BUILD)/,check_crash check_sim check_alloc): $(wildcard tests/sim/*.c)
 # check_alloc stands between Lua and its allocator.
 WRAP = -Wl,--wrap=ml_region_alloc,--wrap=ml_region_lift
@@ -99,6 +100,11 @@ $(addprefix $(BUILD)/,$(CHECKS)): $(BUILD)/%: tests/%.c $(BUILD)/libmoonlane.a
 check-crash check-sandbox check-http: check-%: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/moonlane $(BUILD)/check_$*
 	@BUILD=$(BUILD) $(BUILD)/check_$*
+# Our request parser and Node's on the same streams.
+check-http-other:
+	@contrib/setup test
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_http_other
+	@$(BUILD)/check_http_other --streams $(or $(STREAMS),200000) --seed $(or $(SEED),1)
 check-alloc: setup
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/check_alloc
 	@$(BUILD)/check_alloc $(if $(FULL),--full)
@@ -144,6 +150,6 @@ clean:
 	rm -rf $(BUILD)
 .PHONY: all setup test demo demo-partners demo-cloudportal bench sim fuzz clean \
   check-crash check-alloc check-kill check-chaos check-million check-planted check-sandbox \
-  check-http check-sandbox-asan check-http-asan check-asan check-tsan \
+  check-http check-http-other check-sandbox-asan check-http-asan check-asan check-tsan \
   plain-workers
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*.d)

@@ -155,6 +155,8 @@ static const char *mean_length(ml_http_parse *p, ml_http_span v) {
     p->left = p->left > UINT64_MAX / 16 ? UINT64_MAX / 16 + 1
                                         : p->left * 10 + (uint64_t)(t[i] - '0');
   }
+  if (ML_PLANTED(short_length))
+    p->left = (uint32_t)p->left;
   p->has_length = true;
   return NULL;
 }
