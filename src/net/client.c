@@ -5,8 +5,8 @@
 **
 **   client_send()   judges text (client_check.c), copies, queues
 **   pump()          starts what may start: max_open in all, per_host at one
-**                   host, so many of one line (client_queue.h), in the order in
-**                   which the calls came
+**                   host (client_host.h), so many of one line (client_queue.h),
+**                   in the order in which the calls came
 **   client_call.c   tells libcurl what to do, judges where the connection goes,
 **                   gathers the answer (client_answer.c)
 **   end()           says how it went, once
@@ -20,34 +20,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "net/client_call.h"
 #include "net/client_check.h"
 #include "net/client_health.h"
+#include "net/client_host.h"
 #include "net/client_queue.h"
 #include "net/http_char.h"
 
 #define OPEN_MAX 128u
 #define PER_HOST 16u
 #define EASY_POOL 32u
-#define HOST_BUCKETS 64u
 #define HOST_WAITING 10000u   /* calls that wait for one host */
-#define HOSTS_KNOWN 256u      /* without calls, remembered for how they fared */
 
 typedef struct ml_client client;
 typedef struct ml_client_call call;
-
-/* The calls to one scheme, host and port. */
-typedef struct ml_client_host {
-  struct ml_client_host *next;   /* in its bucket */
-  uint32_t bucket;
-  uint32_t running, waiting;
-  bool idle;                     /* without calls, remembered */
-  ml_health health;
-  ml_client_queue *queues;       /* calls that wait */
-  char key[];
-} host;
 
 typedef struct slot {
   call *call;
@@ -68,10 +55,10 @@ struct ml_client {
   ml_loop *loop;
   CURLM *multi;
   ml_loop_timer *timer;          /* libcurl's */
-  uint32_t max_open, per_host;
+  uint32_t max_open;
   uint32_t running;
   uint64_t seq;
-  host *hosts[HOST_BUCKETS];
+  ml_client_hosts hosts;
   ml_client_line *lines;
   size_t waiting;
   call *refused, *refused_last;
@@ -81,7 +68,6 @@ struct ml_client {
   CURL *pool[EASY_POOL];
   uint32_t pool_count;
   ml_loop_timer *rested;         /* a host with waiting calls may be probed */
-  uint32_t idle_hosts;           /* without calls, remembered */
   ml_http_stats stats;
 };
 
@@ -137,93 +123,11 @@ static call *slot_find(const client *c, uint64_t id) {
   return c->slots[i - 1].call;
 }
 
-/* ---- hosts and their queues ---- */
-
-static host *host_get(client *c, ml_str key) {
-  uint32_t h = 2166136261u, b;
-  size_t i;
-  host *o;
-
-  for (i = 0; i < key.n; i++)
-    h = (h ^ (uint8_t)key.p[i]) * 16777619u;
-  b = h % HOST_BUCKETS;
-  for (o = c->hosts[b]; o != NULL; o = o->next) {
-    if (ml_str_is(key, o->key)) {
-      c->idle_hosts -= o->idle;
-      o->idle = false;
-      return o;
-    }
-  }
-  o = ml_mem_zero(sizeof *o + key.n + 1);
-  if (o == NULL)
-    return NULL;
-  memcpy(o->key, key.p, key.n);
-  o->bucket = b;
-  o->next = c->hosts[b];
-  c->hosts[b] = o;
-  return o;
-}
-
-static void host_free(client *c, host *o) {
-  host **at = &c->hosts[o->bucket];
-
-  while (*at != o)
-    at = &(*at)->next;
-  *at = o->next;
-  ml_mem_free(o);
-}
-
-/* The host without calls whose trouble is longest ago. */
-static host *host_stalest(const client *c) {
-  host *found = NULL;
-
-  for (uint32_t b = 0; b < HOST_BUCKETS; b++)
-    for (host *o = c->hosts[b]; o != NULL; o = o->next)
-      if (o->running == 0 && o->waiting == 0
-          && (found == NULL || o->health.until_ms < found->health.until_ms))
-        found = o;
-  return found;
-}
-
-/* It may be without calls now: forget it, unless it fared badly.  Of those so
-** many are remembered. */
-static void host_put(client *c, host *o) {
-  if (o->running > 0 || o->waiting > 0 || o->idle)
-    return;
-  if (!ml_health_known(&o->health)) {
-    host_free(c, o);
-    return;
-  }
-  o->idle = true;
-  c->idle_hosts++;
-  if (c->idle_hosts > HOSTS_KNOWN && (o = host_stalest(c)) != NULL) {
-    c->idle_hosts--;
-    if (o->health.resting)
-      c->stats.resting--;
-    host_free(c, o);
-  }
-}
-
-/* The call that came first among those whose host and line have room. */
+/* The call whose turn it is. */
 static call *next_call(const client *c) {
-  call *best = NULL, *k;
-  const host *o;
-  int64_t now = mono(c);
-  uint32_t b;
-
   if (c->waiting == 0 || c->running >= c->max_open)
     return NULL;
-  for (b = 0; b < HOST_BUCKETS; b++) {
-    for (o = c->hosts[b]; o != NULL; o = o->next) {
-      if (o->waiting == 0 ||
-          !ml_health_room(&o->health, o->running, c->per_host, now))
-        continue;
-      k = ml_client_queue_first(o->queues);
-      if (k != NULL && (best == NULL || k->seq < best->seq))
-        best = k;
-    }
-  }
-  return best;
+  return ml_client_host_next(&c->hosts, mono(c));
 }
 
 /* ---- the end of a call ---- */
@@ -266,7 +170,7 @@ static void detach(call *k) {
   easy_put(c, k->easy);
   k->easy = NULL;
   if (k->host != NULL)
-    host_put(c, k->host);
+    ml_client_host_put(&c->hosts, k->host);
   k->host = NULL;
 }
 
@@ -284,19 +188,7 @@ static void note_health(const call *k, ml_http_end how, int status) {
     c->stats.good++;
   else
     c->stats.bad++;
-  switch (ml_health_ended(&k->host->health, good, c->per_host, mono(c))) {
-    case ML_TURN_RESTS:
-      c->stats.rests++;
-      c->stats.resting++;
-      ml_log(ML_WARN, "host-rests", "host", k->host->key, NULL);
-      break;
-    case ML_TURN_BACK:
-      c->stats.resting--;
-      ml_log(ML_INFO, "host-back", "host", k->host->key, NULL);
-      break;
-    case ML_TURN_NONE:
-      break;
-  }
+  ml_client_host_note(&c->hosts, k->host, good, mono(c));
 }
 
 /* Let pump() run at the end of this turn. */
@@ -429,15 +321,10 @@ static void start(call *k) {
   call_arm(k, now);
 }
 
-/* The next end of a rest that somebody waits for. */
+/* A host that rests may be probed again, when somebody waits for that. */
 static void wait_for_rests(client *c) {
-  int64_t now = mono(c), next = 0;
+  int64_t now = mono(c), next = ml_client_host_rested(&c->hosts, now);
 
-  for (uint32_t b = 0; b < HOST_BUCKETS && c->waiting > 0; b++)
-    for (const host *o = c->hosts[b]; o != NULL; o = o->next)
-      if (o->waiting > 0 && o->health.resting && o->health.until_ms > now
-          && (next == 0 || o->health.until_ms < next))
-        next = o->health.until_ms;
   if (next > 0)
     ml_loop_timer_set(c->rested, next - now);
   else
@@ -452,7 +339,7 @@ static void pump(void *arg) {
     end(k, ML_HTTP_REFUSED, k->refused.text);
   while ((k = next_call(c)) != NULL)
     start(k);
-  if (c->stats.resting > 0)
+  if (c->hosts.resting > 0)
     wait_for_rests(c);
 }
 
@@ -564,19 +451,19 @@ static call *call_new(client *c, const ml_http_call *ask, ml_http_fn *fn,
 static ml_rc enqueue(client *c, call *k, ml_buf *url, ml_buf *key) {
   if (!ml_client_call_copy(k, (ml_str){url->p, url->len}))
     return ML_NOMEM;
-  k->host = host_get(c, (ml_str){key->p, key->len});
+  k->host = ml_client_host_get(&c->hosts, (ml_str){key->p, key->len});
   if (k->host == NULL)
     return ML_NOMEM;
   if (k->host->waiting >= HOST_WAITING)
     return ML_AGAIN;
   if (!ml_client_queue_put(&k->host->queues, &c->lines, k)) {
-    host_put(c, k->host);
+    ml_client_host_put(&c->hosts, k->host);
     return ML_NOMEM;
   }
   if (slot_take(c, k) != ML_OK) {
     ml_client_queue_take(&k->host->queues, k);
     ml_client_line_leave(&c->lines, k);
-    host_put(c, k->host);
+    ml_client_host_put(&c->hosts, k->host);
     return ML_NOMEM;
   }
   k->phase = ML_CLIENT_WAITING;
@@ -640,6 +527,8 @@ static void client_stats(ml_http *h, ml_http_stats *out) {
   *out = c->stats;
   out->open = c->running;
   out->waiting = c->waiting;
+  out->resting = c->hosts.resting;
+  out->rests = c->hosts.rests;
 }
 
 /* ---- the client ---- */
@@ -671,7 +560,7 @@ ml_rc ml_client_new(ml_loop *l, uint32_t max_open, uint32_t per_host,
   c->http = (ml_http){client_send, client_cancel, client_stats};
   c->loop = l;
   c->max_open = max_open != 0 ? max_open : OPEN_MAX;
-  c->per_host = per_host != 0 ? per_host : PER_HOST;
+  c->hosts.per_host = per_host != 0 ? per_host : PER_HOST;
   c->multi = curl_multi_init();
   c->timer = ml_loop_timer_new(l, on_curl_timer, c);
   c->rested = ml_loop_timer_new(l, pump, c);
@@ -704,9 +593,7 @@ void ml_client_free(ml_http *h) {
     curl_multi_cleanup(c->multi);
   while (c->socks != NULL)
     sock_free(c->socks);
-  for (i = 0; i < HOST_BUCKETS; i++)
-    while (c->hosts[i] != NULL)
-      host_free(c, c->hosts[i]);
+  ml_client_host_clear(&c->hosts);
   ml_loop_timer_free(c->timer);
   ml_loop_timer_free(c->rested);
   ml_mem_free(c->slots);
