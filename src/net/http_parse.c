@@ -25,7 +25,8 @@ enum state {
   S_START, S_START_LF, S_METHOD, S_TARGET, S_VERSION, S_VERSION_LF,
   S_LINE, S_NAME, S_VALUE_BEGIN, S_VALUE, S_VALUE_LF, S_BLANK_LF,
   S_BODY,
-  S_SIZE_BEGIN, S_SIZE, S_EXT, S_EXT_QUOTED, S_EXT_ESCAPE, S_SIZE_LF,
+  S_SIZE_BEGIN, S_SIZE, S_EXT_BEGIN, S_EXT, S_EXT_VALUE_BEGIN, S_EXT_VALUE,
+  S_EXT_QUOTED, S_EXT_ESCAPE, S_EXT_END, S_SIZE_LF,
   S_CHUNK, S_CHUNK_CR, S_CHUNK_LF,
   S_HEAD,                        /* from here on no function takes bytes */
   S_DONE,
@@ -428,7 +429,7 @@ static const char *on_size_begin(ml_http_parse *p, const char *at,
 /* Where a size line goes on, behind the size or an extension. */
 static const char *size_end(ml_http_parse *p, const char *at) {
   if (*at == ';') {
-    p->state = S_EXT;
+    p->state = S_EXT_BEGIN;
     return at + 1;
   }
   if (*at != '\r')
@@ -455,22 +456,40 @@ static const char *on_size(ml_http_parse *p, const char *at,
   return at < end ? size_end(p, at) : at;
 }
 
-/* ;name=value;name="quoted": checked as far as nothing can hide, dropped. */
+/* What an extension's text comes to with one more byte; S_SIZE: what stands
+** there may only be the end of the extension; S_REFUSED: nothing may. */
+static int ext_next(int state, char c) {
+  bool token = ml_http_char_is(c, ML_HTTP_TOKEN);
+
+  switch (state) {
+  case S_EXT_BEGIN:
+    return token ? S_EXT : S_REFUSED;
+  case S_EXT:
+    return token ? S_EXT : c == '=' ? S_EXT_VALUE_BEGIN : S_SIZE;
+  case S_EXT_VALUE_BEGIN:
+    return token ? S_EXT_VALUE : c == '"' ? S_EXT_QUOTED : S_REFUSED;
+  case S_EXT_VALUE:
+    return token ? S_EXT_VALUE : S_SIZE;
+  default:                       /* behind the quotes */
+    return S_SIZE;
+  }
+}
+
+/* ;name, ;name=value or ;name="quoted", and the next: checked, dropped. */
 static const char *on_ext(ml_http_parse *p, const char *at,
                           const char *end) {
+  int next = ext_next(p->state, *at);
+
   (void)end;
   if (++p->ext_bytes > CHUNK_EXT_MAX)
     return refuse(p, at, 400, "the chunk extensions are too long");
-  if (*at == '"') {
-    p->state = S_EXT_QUOTED;
-    return at + 1;
-  }
-  if (ml_http_char_is(*at, ML_HTTP_TOKEN) || *at == '=')
-    return at + 1;
-  if (*at != ';' && *at != '\r' && *at != '\n')
-    return refuse(p, at, 400, "a chunk extension holds a byte that is not "
-                              "allowed");
-  return size_end(p, at);
+  if (next == S_SIZE && (*at == ';' || *at == '\r' || *at == '\n'))
+    return size_end(p, at);
+  if (next == S_SIZE || next == S_REFUSED)
+    return refuse(p, at, 400, "a chunk extension is not a name, or a name and "
+                              "its value");
+  p->state = next;
+  return at + 1;
 }
 
 static const char *on_ext_quoted(ml_http_parse *p, const char *at,
@@ -483,7 +502,7 @@ static const char *on_ext_quoted(ml_http_parse *p, const char *at,
   if (p->state == S_EXT_ESCAPE)
     p->state = S_EXT_QUOTED;
   else if (*at == '"')
-    p->state = S_EXT;
+    p->state = S_EXT_END;
   else if (*at == '\\')
     p->state = S_EXT_ESCAPE;
   return at + 1;
@@ -536,9 +555,13 @@ static step *const steps[S_HEAD] = {
   [S_BODY] = on_body,
   [S_SIZE_BEGIN] = on_size_begin,
   [S_SIZE] = on_size,
+  [S_EXT_BEGIN] = on_ext,
   [S_EXT] = on_ext,
+  [S_EXT_VALUE_BEGIN] = on_ext,
+  [S_EXT_VALUE] = on_ext,
   [S_EXT_QUOTED] = on_ext_quoted,
   [S_EXT_ESCAPE] = on_ext_quoted,
+  [S_EXT_END] = on_ext,
   [S_SIZE_LF] = on_size_lf,
   [S_CHUNK] = on_chunk,
   [S_CHUNK_CR] = on_chunk_end,
