@@ -11,7 +11,9 @@
 ** smuggling): wherever we take a request, the other one takes the same (method,
 ** target, version, fields in order, body), or refuses; and where both wait for
 ** more, both wait for the same.  Where we refuse the other may do as it likes:
-** that is counted by our reason.
+** that is counted by our reason; and where it alone refuses, by its own: UPGRADE
+** (we read on), methods it does not know, a tab behind a length (RFC 9112 allows it),
+** and Proxy-Connection, which it believes, are what is left of that.
 **
 ** tests/http_other.mjs says what the other one understood, a line a stream.
 */
@@ -330,7 +332,7 @@ typedef struct reason {
 typedef struct tally {
   long streams, alike, requests, we_refuse, it_refuses, both_refuse, we_close;
   long differ;
-  reason ours[REASONS], theirs[REASONS];
+  reason ours[REASONS], theirs[REASONS], early[REASONS];
 } tally;
 
 static const char *wanted;     /* --show */
@@ -387,7 +389,7 @@ static const char *judge(tally *t, const ours *o, const char *line) {
     return "it sees a request where we wait for more";
   } else if (refuses) {
     t->it_refuses++;
-    count(t->theirs, line, end_n);
+    count(t->early, line, end_n);
   } else if (within != o->within) {
     return within ? "it waits for more, we do not" : "we wait for more, it does not";
   } else {
@@ -517,7 +519,9 @@ int main(int argc, char **argv) {
   for (int from = 0; from < streams; from += BATCH)
     batch(&t, seed, from, from + BATCH < streams ? from + BATCH : (int)streams);
   list_reasons("we refuse, the other one goes on:", t.ours);
-  list_reasons("we take it, the other one refuses:", t.theirs);
+  list_reasons("we wait for more, the other one refuses already:", t.early);
+  list_reasons("we take it, the other one refuses (each is to be known: does RFC "
+               "9112 allow it?):", t.theirs);
   printf("%ld streams of seed %llu: %ld understood alike, %ld we refuse, %ld it "
          "refuses, %ld both, %ld closed; %ld requests compared, %ld differ\n",
          t.streams, (unsigned long long)seed, t.alike, t.we_refuse, t.it_refuses,
