@@ -192,13 +192,17 @@ static int memory_of_ours(void) {
 
 /* ---- one life of a store ---- */
 
+enum { LOG_MAX = 64 << 10 };
+
 static char folder[256], path[300];
+static uint64_t log_max;         /* of the next store to be opened */
 
 static int new_file(void **state) {
   static int made;
 
   (void)state;
   disk_is(0, 0, false, 0);
+  log_max = LOG_MAX;
   snprintf(path, sizeof path, "%s/%d.db", folder, made++);
   return 0;
 }
@@ -216,7 +220,7 @@ static void on_notice(void *arg) {
 }
 
 static ml_rc open_store(ml_store **s) {
-  ml_store_conf conf = {.path = path, .vfs = "failing", .log_max = 64 << 10,
+  ml_store_conf conf = {.path = path, .vfs = "failing", .log_max = log_max,
                         .notify = on_notice};
   ml_err e = {0};
   ml_rc rc = ml_store_open(&conf, s, &e);
@@ -496,6 +500,28 @@ static void a_checkpoint_that_cannot_flush_is_told(void **state) {
   check(told);
 }
 
+/* The last checkpoint of an end in order is told by the close itself. */
+static void the_last_checkpoint_that_cannot_flush_is_told(void **state) {
+  ml_rc told[TRIES + 1];
+  ml_store *s;
+
+  (void)state;
+  for (int i = 0; i <= TRIES; i++)
+    told[i] = ML_IO;
+  log_max = 0;                   /* no checkpoint comes by itself */
+  assert_rc(open_store(&s), ML_OK);
+  told[1] = put(s, 1);
+  assert_rc(told[1], ML_OK);
+  assert_rc(ml_store_state(s), ML_OK);
+  disk_is(ON_COPY, 1, false, 0);
+  assert_rc(ml_store_close(s), ML_UNKNOWN);
+  assert_int_equal(disk.count, 1);
+  disk_is(0, 0, false, 0);
+  assert_rc(open_store(&s), ML_OK);
+  assert_rc(ml_store_close(s), ML_OK);
+  check(told);
+}
+
 /* The boot record is flushed before anything is read. */
 static void no_start_without_a_flush(void **state) {
   ml_store *s;
@@ -535,6 +561,7 @@ int main(void) {
     T(the_disk_is_full),
     T(room_comes_back),
     T(a_checkpoint_that_cannot_flush_is_told),
+    T(the_last_checkpoint_that_cannot_flush_is_told),
     T(sqlite_without_memory),
     T(no_start_without_a_flush),
   };

@@ -296,7 +296,9 @@ static ml_rc repair_file(ml_reach *p, report *r, ml_err *e) {
     say_mended(r, (int64_t)w.mended);
     rc = pass(g.store, p->db, r, e);
   }
-  ml_engine_close(&g, NULL, NULL);
+  if (ml_engine_close(&g, NULL, NULL) != ML_OK && rc == ML_OK)
+    rc = ml_err_set(e, ML_UNKNOWN, NULL, "a flush to disk failed when the store "
+                    "was closed");
   return rc;
 }
 

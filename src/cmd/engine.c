@@ -12,12 +12,16 @@
 
 enum { TURN_MS = 1000, PATROL_MS = 1000, FORGET_MS = 60000 };
 
+static void tell_stopped(ml_rc rc, const char *why) {
+  ml_log(ML_ERROR_LEVEL, "engine-stopped", "rc", ml_rc_name(rc), "why", why,
+         NULL);
+}
+
 /* A flush failed: what is on disk is not known any more, and every further
 ** answer could be a lie.  The next start reads what is really there. */
 static void stopped(void *arg, ml_rc rc, const char *why) {
   (void)arg;
-  ml_log(ML_ERROR_LEVEL, "engine-stopped", "rc", ml_rc_name(rc), "why", why,
-         NULL);
+  tell_stopped(rc, why);
   _exit(ML_EXIT_STOPPED);
 }
 
@@ -127,7 +131,9 @@ ml_rc ml_engine_open_still(ml_engine *g, const char *db, ml_err *e) {
   return result;
 }
 
-void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
+ml_rc ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
+  ml_rc rc;
+
   ml_host_free(g->script);       /* its open questions end; the run hears it */
   if (g->store != NULL) {
     ml_store_backup_stop(g->store);
@@ -139,10 +145,14 @@ void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg) {
   if (after != NULL)
     after(arg);
   ml_client_free(g->http);
-  ml_store_close(g->store);
+  rc = ml_store_close(g->store);
+  if (rc != ML_OK)
+    tell_stopped(rc, "a flush to disk failed when the store was closed: its log "
+                 "is left as it is, and the next start reads it");
   ml_loop_wakeup_free(g->reap);
   ml_loop_free(g->loop);
   memset(g, 0, sizeof *g);
+  return rc;
 }
 
 void ml_engine_done(void *arg, ml_rc rc, const ml_err *e) {

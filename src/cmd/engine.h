@@ -53,8 +53,8 @@ ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e);
 ml_rc ml_engine_open_still(ml_engine *g, const char *db, ml_err *e);
 /* Waits for what the writer has.  Zeroed or half made: fine.  `after` (or NULL)
 ** ends what the run points to (the api): called when the run is gone and the
-** loop still there. */
-void ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg);
+** loop still there.  ML_UNKNOWN: the last flush failed, and the log says so. */
+ml_rc ml_engine_close(ml_engine *g, void (*after)(void *arg), void *arg);
 
 /* An asynchronous call as a synchronous one: hand ml_engine_done and a zeroed
 ** ml_engine_wait to the call, then wait; the loop goes on meanwhile. */

@@ -279,7 +279,9 @@ static void free_api(void *api) {
   ml_api_free(api);
 }
 
-static void end(serving *s) {
+static ml_rc end(serving *s) {
+  ml_rc rc;
+
   ml_watch_free(s->watch);
   if (s->term != NULL)
     ml_loop_signal_free(s->term);
@@ -287,8 +289,9 @@ static void end(serving *s) {
     ml_loop_signal_free(s->intr);
   if (s->hup != NULL)
     ml_loop_signal_free(s->hup);
-  ml_engine_close(&s->engine, free_api, s->api);
+  rc = ml_engine_close(&s->engine, free_api, s->api);
   ml_mail_conf_done(&s->mail);
+  return rc;
 }
 
 /* ---- start ---- */
@@ -421,7 +424,7 @@ int ml_serve(const ml_args *a, const ml_serve_conf *conf) {
   serving s = {.conf = conf};
   ml_engine_conf ec;
   ml_err e = {0};
-  ml_rc rc = read_args(&s, a, &ec, &e);
+  ml_rc rc = read_args(&s, a, &ec, &e), last;
 
   if (rc != ML_OK)
     return ml_out_error(ML_EXIT_USAGE, &e);
@@ -433,6 +436,8 @@ int ml_serve(const ml_args *a, const ml_serve_conf *conf) {
     ml_loop_run(s.engine.loop);
     last_answers(&s);
   }
-  end(&s);
-  return rc == ML_OK ? ML_EXIT_FINE : ml_out_error(ml_out_code(rc), &e);
+  last = end(&s);
+  if (rc != ML_OK)
+    return ml_out_error(ml_out_code(rc), &e);
+  return last == ML_OK ? ML_EXIT_FINE : ML_EXIT_STOPPED;
 }

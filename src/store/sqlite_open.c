@@ -541,9 +541,11 @@ static void stop_threads(ml_store *s) {
 }
 
 /* What is still on its way is finished and its done functions are called. */
-void ml_store_close(ml_store *s) {
+ml_rc ml_store_close(ml_store *s) {
+  ml_rc state;
+
   if (s == NULL)
-    return;
+    return ML_OK;
   if (s->mu_made) {
     ml_store_backup_stop(s);
     ml_store_wait(s);
@@ -551,6 +553,7 @@ void ml_store_close(ml_store *s) {
   }
   ml_link_close(&s->reader);
   ml_writer_leave(s);
+  state = ml_store_state(s);
   ml_link_close(&s->writer);
   if (s->lock_fd >= 0)
     close(s->lock_fd);
@@ -562,6 +565,7 @@ void ml_store_close(ml_store *s) {
   }
   ml_mem_free(s->path);
   ml_mem_free(s);
+  return state;
 }
 
 /* ---- small things ---- */

@@ -60,7 +60,9 @@ typedef struct ml_store_conf {
 ** ML_EXISTS: another engine holds it; *e names its pid.
 */
 ml_rc ml_store_open(const ml_store_conf *conf, ml_store **out, ml_err *e);
-void ml_store_close(ml_store *s);          /* drains the writer; NULL allowed */
+/* Drains the writer; NULL allowed.  ML_UNKNOWN: a flush failed, if only that of
+** the last checkpoint. */
+ml_rc ml_store_close(ml_store *s);
 
 /* ML_OK; ML_UNKNOWN: a flush failed, of a commit or of a checkpoint between two:
 ** stop the engine.  Any thread. */
