@@ -51,6 +51,7 @@ $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 $(addprefix $(BUILD)/tests/,test_store test_store_file test_store_fault test_store_backup): $(wildcard tests/store_suite*.c)
+$(BUILD)/tests/test_store_fault: tests/sim/stacks.c
 $(BUILD)/tests/test_mail: contrib/smtp-capture/capture.c contrib/smtp-capture/tls.c
 $(BUILD)/tests/test_mail: LDLIBS += -lssl
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoonlane.a

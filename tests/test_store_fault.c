@@ -5,6 +5,9 @@
 ** The disk is a SQLite VFS of this file: the system's, with a counter in front
 ** and without shared memory.  The store gets nothing but its name, so this is
 ** also how a simulated disk is used.
+**
+** Making the tables is hundreds of operations of few kinds: it fails in steps.
+** Every other case begins with a copy of a store that has them.
 */
 #include <dirent.h>
 #include <setjmp.h>
@@ -18,6 +21,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "sim/stacks.h"
 #include "store/sqlite.h"
 #include "store_suite.h"
 
@@ -37,6 +41,7 @@ static struct {
   bool forever;
   int code;            /* what a failing write answers */
   int opened;          /* files open */
+  stacks *seen;        /* where from; or NULL */
 } disk;
 
 static sqlite3_vfs *under;
@@ -51,6 +56,8 @@ static bool fails(On op) {
   if ((disk.kinds & (int)op) == 0)
     return false;
   disk.count++;
+  if (disk.seen != NULL)
+    stacks_note(disk.seen, (uint64_t)op);
   if (disk.fail_at == 0)
     return false;
   return disk.forever ? disk.count >= disk.fail_at : disk.count == disk.fail_at;
@@ -196,6 +203,7 @@ enum { LOG_MAX = 64 << 10 };
 
 static char folder[256], path[300];
 static uint64_t log_max;         /* of the next store to be opened */
+static ml_clock_fake still;      /* nothing comes late on a busy machine */
 
 static int new_file(void **state) {
   static int made;
@@ -204,6 +212,20 @@ static int new_file(void **state) {
   disk_is(0, 0, false, 0);
   log_max = LOG_MAX;
   snprintf(path, sizeof path, "%s/%d.db", folder, made++);
+  return 0;
+}
+
+static ml_buf prepared;          /* the file of a store that has its tables */
+
+/* A new name, and a copy of that store under it. */
+static int prepared_file(void **state) {
+  FILE *f;
+
+  new_file(state);
+  f = fopen(path, "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(prepared.p, 1, prepared.len, f), prepared.len);
+  assert_int_equal(fclose(f), 0);
   return 0;
 }
 
@@ -221,7 +243,7 @@ static void on_notice(void *arg) {
 
 static ml_rc open_store(ml_store **s) {
   ml_store_conf conf = {.path = path, .vfs = "failing", .log_max = log_max,
-                        .notify = on_notice};
+                        .clock = &still.base, .notify = on_notice};
   ml_err e = {0};
   ml_rc rc = ml_store_open(&conf, s, &e);
 
@@ -230,14 +252,15 @@ static ml_rc open_store(ml_store **s) {
   return rc;
 }
 
+/* Now and then one that makes the log as long as it may be. */
 static ml_rc put(ml_store *s, int64_t n) {
-  static char data[9000];
+  static char data[48000];
   ml_batch *b = suite_batch(s);
   ml_row_process p = suite_process(n);
   ml_rc rc;
 
   memset(data, 'x', sizeof data);
-  p.data = (ml_str){data, sizeof data};
+  p.data = (ml_str){data, n % 7 == 3 ? sizeof data : 1000};
   ml_batch_history(b, &(ml_row_history){.n = n, .seq = 1});
   ml_batch_process(b, &p);
   rc = suite_commit(s, b);
@@ -274,13 +297,18 @@ static Look see(ml_store *s, int64_t n) {
 
 enum { TRIES = 20 };
 
+/* ML_IO for all: none was tried. */
+static void nothing_told(ml_rc told[TRIES + 1]) {
+  for (int n = 0; n <= TRIES; n++)
+    told[n] = ML_IO;
+}
+
 /* Puts 1 to TRIES; what each was told.  False: it could not be opened. */
 static bool live(ml_rc told[TRIES + 1]) {
   ml_store *s;
   bool lost = false;
 
-  for (int n = 0; n <= TRIES; n++)
-    told[n] = ML_IO;
+  nothing_told(told);
   if (open_store(&s) != ML_OK)
     return false;
   for (int n = 1; n <= TRIES; n++) {
@@ -344,8 +372,7 @@ static void a_named_disk_is_enough(void **state) {
   check(told);
 }
 
-/* The step from k: big ones up to where the open ends, never over it.  Making the
-** tables alone is hundreds of operations, of few kinds. */
+/* The step from k: big ones up to where the open ends, never over it. */
 static long step_from(long k, long open) {
   long step = k < open - 20 ? 1 + k / 20 : 1;
 
@@ -357,7 +384,6 @@ static long kinds_of_open(int kinds) {
   ml_store *s;
   long count;
 
-  new_file(NULL);
   disk_is(kinds, 0, false, 0);
   assert_rc(open_store(&s), ML_OK);
   count = disk.count;
@@ -365,17 +391,42 @@ static long kinds_of_open(int kinds) {
   return count;
 }
 
+/* Fail the k-th operation of those that make a store. */
+static void fail_the_making(int kinds, bool forever, int code) {
+  long open, refused = 0;
+  ml_rc told[TRIES + 1];
+
+  nothing_told(told);
+  new_file(NULL);
+  open = kinds_of_open(kinds);
+  for (long k = 1; k <= open; k += 1 + k / 10) {
+    ml_store *s = NULL;
+
+    new_file(NULL);
+    disk_is(kinds, (int)k, forever, code);
+    if (open_store(&s) == ML_OK)
+      ml_store_close(s);
+    else
+      refused++;
+    assert_true(disk.count >= k);
+    check(told);
+    unlink(path);
+  }
+  assert_true(refused > 10);
+}
+
 /* Fail the k-th operation until a life meets no failure. */
 static void fail_each(int kinds, bool forever, int code, int least,
                       const ml_rc *expected, size_t expected_count) {
   bool clean = false, met[ML_RC_COUNT] = {false};
-  long k, open = kinds_of_open(kinds);
+  int k;
 
-  for (k = 1; !clean; k += step_from(k, open)) {
+  fail_the_making(kinds, forever, code);
+  for (k = 1; !clean; k++) {
     ml_rc told[TRIES + 1];
 
-    new_file(NULL);
-    disk_is(kinds, (int)k, forever, code);
+    prepared_file(NULL);
+    disk_is(kinds, k, forever, code);
     live(told);
     clean = disk.count < k;
     for (int n = 1; n <= TRIES; n++)
@@ -394,7 +445,6 @@ static long cost_of_open(void) {
   ml_store *s;
   long count;
 
-  new_file(NULL);
   memory.count = 0;
   assert_rc(open_store(&s), ML_OK);
   count = memory.count;
@@ -402,17 +452,43 @@ static long cost_of_open(void) {
   return count;
 }
 
+/* SQLite's n-th allocation fails while a store is made. */
+static void the_making_without_memory(void **state) {
+  long open = cost_of_open(), refused = 0;
+  ml_rc told[TRIES + 1];
+
+  (void)state;
+  nothing_told(told);
+  for (long k = 1; k <= open; k += 1 + k / 10) {
+    ml_store *s = NULL;
+
+    new_file(NULL);
+    memory.count = 0;
+    memory.fail_at = k;
+    if (open_store(&s) == ML_OK)
+      ml_store_close(s);
+    else
+      refused++;
+    memory.fail_at = 0;
+    check(told);
+    unlink(path);
+  }
+  assert_true(refused > 70);
+}
+
 /* SQLite's n-th allocation fails: some during the open, all after it. */
 static void sqlite_without_memory(void **state) {
   int met[ML_RC_COUNT] = {0}, opened = 0, refused = 0;
-  long open = cost_of_open();
   bool clean = false;
+  long open;
 
   (void)state;
+  prepared_file(NULL);
+  open = cost_of_open();
   for (long k = 1; !clean; k += step_from(k, open)) {
     ml_rc told[TRIES + 1];
 
-    new_file(NULL);
+    prepared_file(NULL);
     memory.count = 0;
     memory.fail_at = k;
     if (live(told))
@@ -429,6 +505,43 @@ static void sqlite_without_memory(void **state) {
   assert_true(refused > 50 && opened > 50);
   assert_true(met[ML_NOMEM] > 20);
   assert_true(met[ML_OK] > 500);
+}
+
+/* Where a life writes and flushes, behind the open. */
+static void sites_of_a_life(stacks *seen) {
+  ml_store *s;
+
+  assert_rc(open_store(&s), ML_OK);
+  disk_is(ON_WRITE | ON_SYNC, 0, false, 0);
+  disk.seen = seen;
+  for (int n = 1; n <= TRIES; n++)
+    assert_rc(put(s, n), ML_OK);
+  ml_store_close(s);
+  disk.seen = NULL;
+  assert_true(seen->n > 100);
+}
+
+static bool has_site(const stacks *s, uint64_t site) {
+  for (size_t i = 0; i < s->n; i++)
+    if (s->list[i] == site)
+      return true;
+  return false;
+}
+
+/* A copy with its tables is as good as a store that has just made them: the same
+** call stacks lead to the disk. */
+static void a_copy_meets_what_a_new_store_meets(void **state) {
+  int (*const begin[])(void **) = {new_file, prepared_file};
+  stacks sites[2] = {{0}, {0}};
+
+  for (int i = 0; i < 2; i++) {
+    begin[i](state);
+    sites_of_a_life(&sites[i]);    /* one call: it is part of the stacks */
+  }
+  for (size_t i = 0; i < sites[0].n; i++)
+    assert_true(has_site(&sites[1], sites[0].list[i]));
+  stacks_free(&sites[0]);
+  stacks_free(&sites[1]);
 }
 
 static void each_flush_fails(void **state) {
@@ -482,8 +595,7 @@ static void a_checkpoint_that_cannot_flush_is_told(void **state) {
   int n = 0, before = 0;
 
   (void)state;
-  for (int i = 0; i <= TRIES; i++)
-    told[i] = ML_IO;
+  nothing_told(told);
   assert_rc(open_store(&s), ML_OK);
   disk_is(ON_COPY, 1, false, 0);
   while (ml_store_state(s) == ML_OK) {
@@ -506,8 +618,7 @@ static void the_last_checkpoint_that_cannot_flush_is_told(void **state) {
   ml_store *s;
 
   (void)state;
-  for (int i = 0; i <= TRIES; i++)
-    told[i] = ML_IO;
+  nothing_told(told);
   log_max = 0;                   /* no checkpoint comes by itself */
   assert_rc(open_store(&s), ML_OK);
   told[1] = put(s, 1);
@@ -538,6 +649,30 @@ static void no_start_without_a_flush(void **state) {
   disk_is(0, 0, false, 0);
 }
 
+/* Made once; closed in order it is one file. */
+static int prepare(void **state) {
+  ml_store *s;
+  FILE *f;
+  char piece[4096];
+  size_t n;
+
+  new_file(state);
+  assert_rc(open_store(&s), ML_OK);
+  assert_rc(ml_store_close(s), ML_OK);
+  f = fopen(path, "rb");
+  assert_non_null(f);
+  while ((n = fread(piece, 1, sizeof piece, f)) > 0)
+    ml_buf_put(&prepared, piece, n);
+  fclose(f);
+  return prepared.bad || prepared.len == 0;
+}
+
+static int unprepare(void **state) {
+  (void)state;
+  ml_buf_free(&prepared);
+  return 0;
+}
+
 static void remove_folder(void) {
   DIR *d = opendir(folder);
   struct dirent *e;
@@ -562,7 +697,9 @@ int main(void) {
     T(room_comes_back),
     T(a_checkpoint_that_cannot_flush_is_told),
     T(the_last_checkpoint_that_cannot_flush_is_told),
+    T(the_making_without_memory),
     T(sqlite_without_memory),
+    T(a_copy_meets_what_a_new_store_meets),
     T(no_start_without_a_flush),
   };
 #undef T
@@ -580,7 +717,8 @@ int main(void) {
   if (sqlite3_vfs_register(&disk_vfs, 0) != SQLITE_OK)
     return 1;
   ml_log_to(2, ML_ERROR_LEVEL);
-  failed = cmocka_run_group_tests(tests, NULL, NULL);
+  ml_clock_fake_init(&still, INT64_C(1772323200000));
+  failed = cmocka_run_group_tests(tests, prepare, unprepare);
   remove_folder();
   return failed;
 }
