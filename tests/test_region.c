@@ -2,10 +2,14 @@
 ** test_region.c - an image comes back byte for byte, and a restore copies what
 ** was written to and little else.
 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -20,6 +24,26 @@ typedef struct world {
   ml_buf frozen, now;
   uint64_t seed;
 } world;
+
+/* The system's, but that the calls `refuse` has a bit for (the next is bit 0) are
+** refused; with `partly` they have shut or opened what they were asked to but the
+** last page. */
+static volatile uint64_t refuse;
+static bool partly;
+static volatile int asked;
+
+int mprotect(void *p, size_t n, int way) {
+  bool no = (refuse & 1) != 0;
+
+  refuse >>= 1;
+  asked++;
+  if (!no)
+    return (int)syscall(SYS_mprotect, p, n, way);
+  if (partly && n > PAGE)
+    syscall(SYS_mprotect, p, n - PAGE, way);
+  errno = ENOMEM;
+  return -1;
+}
 
 static uint32_t roll(world *w, uint32_t n) {
   w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
@@ -185,6 +209,62 @@ static void a_second_freeze_takes_what_is_there(void **state) {
   is_as_frozen(w);
 }
 
+/* Write to every page and have it undone. */
+static void write_everywhere(world *w) {
+  for (int i = 0; i < PIECES; i++)
+    if (w->piece[i] != NULL)
+      w->piece[i][0] ^= 1;
+  ml_region_restore(w->r);
+  is_as_frozen(w);
+}
+
+/* A freeze protects the image, its copy and the pages: any of those calls fails,
+** wholly or in part, and so does what then opens them, once or twice. */
+static void a_refused_protection_is_only_slower(void **state) {
+  world *w = trapped(state);
+
+  for (int part = 0; part < 2; part++)
+    for (uint64_t bits = 0; bits < 64; bits++) {
+      partly = part == 1;
+      refuse = bits << 1;          /* the first opens what was frozen before */
+      asked = 0;
+      assert_int_equal(ml_region_freeze(w->r), ML_OK);
+      assert_true(asked >= 3);
+      refuse = 0;
+      write_everywhere(w);
+      write_everywhere(w);
+    }
+}
+
+/* So is that of one page when it is written to, and of all when they are shut
+** again. */
+static void a_refused_opening_is_only_slower(void **state) {
+  world *w = trapped(state);
+
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(ml_region_freeze(w->r), ML_OK);
+    w->piece[201][0] ^= 1;
+    refuse = 1;
+    *(volatile char *)w->piece[399] ^= 1;
+    assert_int_equal(refuse, 0);
+    assert_int_equal(ml_region_copied(w->r), ml_region_image(w->r));
+    write_everywhere(w);
+  }
+  for (int part = 0; part < 2; part++) {
+    partly = part == 1;
+    for (int i = 0; i < ANEW; i++) {
+      refuse = 3;                  /* to shut them; to open them again */
+      ml_region_restore(w->r);
+    }
+    assert_int_equal(ml_region_copied(w->r), ml_region_image(w->r));
+    refuse = 0;
+    write_everywhere(w);
+  }
+  for (int i = 0; i < ANEW; i++)
+    ml_region_restore(w->r);
+  assert_int_equal(ml_region_copied(w->r), PAGE);      /* and it learns again */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(whatever_is_written_is_undone, begin, end),
@@ -196,6 +276,10 @@ int main(void) {
                                     begin, end),
     cmocka_unit_test_setup_teardown(what_is_gathered_is_one_page, begin, end),
     cmocka_unit_test_setup_teardown(a_second_freeze_takes_what_is_there, begin,
+                                    end),
+    cmocka_unit_test_setup_teardown(a_refused_protection_is_only_slower, begin,
+                                    end),
+    cmocka_unit_test_setup_teardown(a_refused_opening_is_only_slower, begin,
                                     end),
   };
 

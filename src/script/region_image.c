@@ -12,6 +12,11 @@
 ** A collection marks every object and heats every page; each RELEARN restores
 ** all are shut again.  Where the trap is not set (ml_region_trap), all pages
 ** are hot from the start.
+**
+** A kernel may refuse to protect pages, for each stretch of them costs it a
+** mapping, and may then have protected some.  All are opened then, which needs
+** none, and all are hot: slower, and right.  If that is refused too, it is asked
+** for again at the write that faults.
 */
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +34,14 @@ static ml_region *shut_list;
 static struct sigaction before_us;
 static bool trapping;
 
+/* All pages are open, or at least to be opened when written to. */
+static bool open_all(ml_region *r) {
+  r->unsure = mprotect(r->base, r->image_size, PROT_READ | PROT_WRITE) != 0;
+  memset(r->hot, 1, r->image_size / PAGE);
+  r->heated = true;
+  return !r->unsure;
+}
+
 /* Open the page of p, if it is shut.  Runs in the signal's handler. */
 static bool heat(ml_region *r, const char *p) {
   size_t page;
@@ -36,11 +49,15 @@ static bool heat(ml_region *r, const char *p) {
   if (p < r->base || p >= r->base + r->image_size)
     return false;
   page = (size_t)(p - r->base) / PAGE;
+  if (r->unsure)
+    return open_all(r);
   if (r->hot[page])
     return false;
+  if (mprotect(r->base + page * PAGE, PAGE, PROT_READ | PROT_WRITE) != 0)
+    return open_all(r);
   r->hot[page] = 1;
   r->heated = true;
-  return mprotect(r->base + page * PAGE, PAGE, PROT_READ | PROT_WRITE) == 0;
+  return true;
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context) {
@@ -106,16 +123,19 @@ static void list_hot(ml_region *r) {
   r->heated = false;
 }
 
-/* Shut all pages that equal the image: all but the first. */
+/* Shut all pages that equal the image: all but the first, which is never shut. */
 static void learn(ml_region *r) {
-  bool cold = trapping && mprotect(r->base, r->image_size, PROT_READ) == 0 &&
-              mprotect(r->base, PAGE, PROT_READ | PROT_WRITE) == 0;
+  bool cold = trapping && mprotect(r->base + PAGE, r->image_size - PAGE,
+                                   PROT_READ) == 0;
 
   memset(r->hot, cold ? 0 : 1, r->image_size / PAGE);
   r->hot[0] = 1;
+  r->unsure = false;
+  if (trapping && !cold)
+    open_all(r);
   r->restores = 0;
   list_hot(r);
-  if (cold && !r->shut)
+  if (trapping && !r->shut)
     enlist(r);
 }
 

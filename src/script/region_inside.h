@@ -75,6 +75,7 @@ struct ml_region {
   size_t stretch_count;
   bool heated;               /* hot has more than stretches */
   bool shut;                 /* pages that are not hot are write-protected */
+  bool unsure;               /* and maybe hot ones, too: opening them failed */
   uint32_t restores;         /* since it was learnt */
   ml_region *next_shut, **prev_shut;
 };
