@@ -94,7 +94,7 @@ bench: setup
 CHECKS = check_crash check_sim check_alloc check_sandbox check_http check_http_other
 $(addprefix $(BUILD)/,check_crash check_sim check_alloc): $(wildcard tests/sim/*.c)
 # check_alloc stands between Lua and its allocator.
-WRAP = -Wl,--wrap=ml_region_alloc,--wrap=ml_region_lift
+WRAP = -Wl,--wrap=ml_region_alloc,--wrap=ml_region_lift,--wrap=ml_worker_image
 $(BUILD)/check_alloc: LDLIBS += $(WRAP)
 $(addprefix $(BUILD)/,$(CHECKS)): $(BUILD)/%: tests/%.c $(BUILD)/libmoonlane.a
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(WARN) -o $@ $(filter %.c,$^) $(BUILD)/libmoonlane.a $(LDLIBS)

@@ -15,7 +15,9 @@
 ** ("once"), and with that one and the next 30 ("while").  Two of them are alike
 ** when they have the same call stack while the engine is in the same state (as
 ** often started, as many batches written; in Lua also of the same size): of those
-** EACH are refused, from the first to the last, or with --full all.  Whatever
+** EACH are refused, from the first to the last, or with --full all.  The image of
+** a workflow is filled in the same way in each state, whoever asks: what of it is
+** alike in `start` is refused there alone.  Whatever
 ** happens then must be an answer: a start of the engine that says why not, a
 ** request that is refused.  With memory back the same engine goes on (or, had
 ** it refused to start or stopped, a new one): the next request works, what was
@@ -31,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,8 +61,16 @@ static torture of_sqlite, of_lua;
 static stacks alike;
 static bool seeing[KINDS];
 
+/* A workflow's image is filled in the same way whatever the engine is doing. */
+static int image_from;           /* the depth of the stack there; 0: not now */
+static stacks known;             /* of the images of `start` */
+
 static void see(kind k, uint64_t more) {
-  if (seeing[k])
+  if (!seeing[k])
+    return;
+  if (k == LUA && image_from > 0)
+    stacks_note_within(&alike, more, image_from);
+  else
     stacks_note(&alike, disk.state * 31 + more);
 }
 
@@ -144,6 +155,19 @@ void *__wrap_ml_region_alloc(void *ud, void *p, size_t osize, size_t nsize) {
   return __real_ml_region_alloc(ud, p, osize, nsize);
 }
 
+void *__real_ml_worker_image(void *w, void *b, const void *q, void *s, void *a);
+void *__wrap_ml_worker_image(void *w, void *b, const void *q, void *s, void *a);
+
+void *__wrap_ml_worker_image(void *w, void *b, const void *q, void *s,
+                             void *a) {
+  void *im;
+
+  image_from = seeing[LUA] ? stacks_depth() : 0;
+  im = __real_ml_worker_image(w, b, q, s, a);
+  image_from = 0;
+  return im;
+}
+
 static uint64_t counted(kind k) {
   return k == OURS ? ml_mem_count() : k == SQLITE ? of_sqlite.count
                                                   : of_lua.count;
@@ -219,14 +243,16 @@ static void next_request(world *w) {
                 ml_rc_name(a->rc));
 }
 
-/* SQLite opens a store each time as the last: once is enough, and once more
-** where there is none yet. */
-static bool in_start(const scene *s) {
-  return s->from_nothing || strcmp(s->name, "start") == 0;
+/* An engine starts on the same store each time as the last: once is enough, and
+** once more where there is none yet; ours and Lua's also where the store is old or
+** has a schedule to look at. */
+static bool in_start(const scene *s, kind k) {
+  return s->from_nothing || strcmp(s->name, "start") == 0 ||
+         (k != SQLITE && (s->old || s->clocked));
 }
 
 static void through(world *w, const scene *s, const plan *p, result *r) {
-  bool late = p->kind == SQLITE && !in_start(s);
+  bool late = !in_start(s, p->kind);
   uint64_t before = counted(p->kind);
 
   if (!late) {
@@ -309,6 +335,7 @@ typedef struct job {             /* shared between parent, job and child */
   bool longer;                   /* and how */
   tally t;
   bool done, over;               /* all cases are; the job has ended */
+  long ms;                       /* of the processor's time */
   pid_t pid;
 } job;
 static job *jobs;
@@ -382,6 +409,21 @@ static void died(job *j, const uint64_t *numbers, int status) {
   j->at += !j->longer;
 }
 
+static bool is_start(int at) {
+  return strcmp(scenes[at].name, "start") == 0;
+}
+
+/* What `start` has of an image. */
+static void know_images(void) {
+  plan p = {.scene = scene_named("start", 5), .kind = LUA};
+
+  run_case(&p);
+  p.look = true;
+  run_case(&p);
+  known = alike;
+  alike = (stacks){0};
+}
+
 /* Twice without a failure, for the first run fills what is kept for good; then
 ** once more to see which allocations are alike. */
 static uint64_t *numbers_of(job *j, size_t *n) {
@@ -406,6 +448,8 @@ static uint64_t *numbers_of(job *j, size_t *n) {
     count(&j->t, &none, &r);
     return NULL;
   }
+  if (j->kind == LUA && !full && !is_start(j->scene))
+    stacks_leave_out(&alike, &known);
   numbers = stacks_pick(&alike, full ? alike.n : EACH, n);
   j->t.distinct = alike.distinct;
   j->t.failed = *n;
@@ -450,16 +494,22 @@ static void begin_job(job *j) {
   j->pid = pid;
 }
 
+static long ms_of(const struct timeval *t) {
+  return (long)t->tv_sec * 1000 + (long)t->tv_usec / 1000;
+}
+
 /* One of them has ended; a job that itself died is a crash. */
 static void reap_job(void) {
+  struct rusage used;
   int status;
-  pid_t pid = wait(&status);
+  pid_t pid = wait4(-1, &status, 0, &used);
 
   if (pid < 0)
     abort();
   for (size_t i = 0; i < job_count; i++)
     if (jobs[i].pid == pid) {
       jobs[i].over = true;
+      jobs[i].ms = ms_of(&used.ru_utime) + ms_of(&used.ru_stime);
       if (status != 0) {
         jobs[i].t.crashes++;
         printf("crashed: the run of %s/%s without a failure\n",
@@ -483,23 +533,24 @@ static void add(tally *sum, const tally *t) {
 }
 
 static void tell_head(void) {
-  printf("%-11s %-7s %11s %8s %7s %7s %7s %7s %7s %7s %7s %7s\n", "scenario",
-         "kind", "allocations", "distinct", "failed", "no", "stopped", "no",
-         "crashes", "hangs", "leaks", "broken");
-  printf("%-11s %-7s %11s %8s %7s %7s %7s %7s\n", "", "", "", "", "", "start",
-         "", "answer");
+  printf("%-11s %-7s %11s %8s %7s %7s %7s %7s %7s %7s %7s %7s %7s %7s\n",
+         "scenario", "kind", "allocations", "distinct", "failed", "cases", "no",
+         "stopped", "no", "crashes", "hangs", "leaks", "broken", "cpu s");
+  printf("%-11s %-7s %11s %8s %7s %7s %7s %7s %7s\n", "", "", "", "", "", "",
+         "start", "", "answer");
 }
 
 static void tell_job(const job *j) {
   const tally *t = &j->t;
 
   printf("%-11s %-7s %11llu %8llu %7llu %7llu %7llu %7llu %7llu %7llu %7llu "
-         "%7llu\n", scenes[j->scene].name, kind_names[j->kind],
+         "%7llu %7llu %5ld.%ld\n", scenes[j->scene].name, kind_names[j->kind],
          (unsigned long long)t->allocations, (unsigned long long)t->distinct,
-         (unsigned long long)t->failed, (unsigned long long)t->starts,
-         (unsigned long long)t->stops, (unsigned long long)t->asks,
-         (unsigned long long)t->crashes, (unsigned long long)t->hangs,
-         (unsigned long long)t->leaks, (unsigned long long)t->broken);
+         (unsigned long long)t->failed, (unsigned long long)t->cases,
+         (unsigned long long)t->starts, (unsigned long long)t->stops,
+         (unsigned long long)t->asks, (unsigned long long)t->crashes,
+         (unsigned long long)t->hangs, (unsigned long long)t->leaks,
+         (unsigned long long)t->broken, j->ms / 1000, j->ms / 100 % 10);
   fflush(stdout);
 }
 
@@ -527,6 +578,7 @@ static int all(int only, int only_kind, size_t at_once) {
   size_t next = 0, told = 0, running = 0;
 
   make_jobs(only, only_kind);
+  know_images();
   tell_head();
   while (told < job_count) {
     while (next < job_count && running < at_once &&
@@ -653,6 +705,7 @@ int main(int argc, char **argv) {
                                          at_once < 1 ? 1 : (size_t)at_once);
   disk_image_free(image);
   old_free();
+  stacks_free(&known);
   disk_reset(1);
   return code;
 }

@@ -4,16 +4,14 @@
 #include <execinfo.h>
 #include <stdlib.h>
 
-enum { DEEP = 40 };
+enum { DEEP = 40, WHOLE = 250, NO_KIND = 0 };
 
 static uint64_t mix(uint64_t h, uint64_t v) {
   h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
   return h ^ h >> 29;
 }
 
-void stacks_note(stacks *s, uint64_t state) {
-  void *at[DEEP];
-  int deep = backtrace(at, DEEP);
+static void add(stacks *s, uint64_t state, void *const *at, int deep) {
   uint64_t h = mix(1, state);
 
   for (int i = 0; i < deep; i++)
@@ -24,7 +22,26 @@ void stacks_note(stacks *s, uint64_t state) {
     if (s->list == NULL)
       abort();
   }
-  s->list[s->n++] = h;
+  s->list[s->n++] = h != NO_KIND ? h : 1;
+}
+
+void stacks_note(stacks *s, uint64_t state) {
+  void *at[DEEP];
+
+  add(s, state, at, backtrace(at, DEEP));
+}
+
+int stacks_depth(void) {
+  void *at[WHOLE];
+
+  return backtrace(at, WHOLE);
+}
+
+void stacks_note_within(stacks *s, uint64_t state, int outer) {
+  void *at[WHOLE];
+  int deep = backtrace(at, WHOLE);
+
+  add(s, state, at, deep > outer ? deep - outer : 0);
 }
 
 typedef struct moment { uint64_t kind, no; } moment;
@@ -43,6 +60,20 @@ static int by_number(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
+void stacks_leave_out(stacks *s, const stacks *known) {
+  stacks k = {.list = malloc((known->n + 1) * sizeof *k.list), .n = known->n};
+
+  if (k.list == NULL)
+    abort();
+  for (size_t i = 0; i < k.n; i++)
+    k.list[i] = known->list[i];
+  qsort(k.list, k.n, sizeof *k.list, by_number);
+  for (size_t i = 0; i < s->n; i++)
+    if (bsearch(&s->list[i], k.list, k.n, sizeof *k.list, by_number) != NULL)
+      s->list[i] = NO_KIND;
+  stacks_free(&k);
+}
+
 uint64_t *stacks_pick(stacks *s, size_t each, size_t *count) {
   moment *m = malloc((s->n + 1) * sizeof *m);
   uint64_t *out = malloc((s->n + 1) * sizeof *out);
@@ -59,6 +90,8 @@ uint64_t *stacks_pick(stacks *s, size_t each, size_t *count) {
 
     for (to = from + 1; to < s->n && m[to].kind == m[from].kind;)
       to++;
+    if (m[from].kind == NO_KIND)
+      continue;
     have = to - from;
     take = have < each ? have : each;
     s->distinct++;

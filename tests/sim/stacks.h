@@ -19,6 +19,12 @@ typedef struct stacks {
 
 /* The next moment; `state` is what else tells it from others. */
 void stacks_note(stacks *s, uint64_t state);
+/* The same, but of the stack only what is called from here: who called does not
+** count.  `outer` is stacks_depth() of there. */
+void stacks_note_within(stacks *s, uint64_t state, int outer);
+int stacks_depth(void);
+/* Moments of s that are also in `known` are of no kind: they are never picked. */
+void stacks_leave_out(stacks *s, const stacks *known);
 /* The numbers (from 1, ascending) of `each` moments of every kind, spread from
 ** its first to its last; all of a kind that has no more.  free() it. */
 uint64_t *stacks_pick(stacks *s, size_t each, size_t *count);

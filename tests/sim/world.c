@@ -9,7 +9,8 @@
 
 #define STORE "world.db"
 
-enum { ROUNDS_MAX = 5000, QUIET = 3, FORGET_MS = 60000, LIFE_LEFT_MS = 1800000 };
+enum { ROUNDS_MAX = 5000, QUIET = 3, MOMENTS_MAX = 26, LATE_MAX = 10,
+       FORGET_MS = 60000, LIFE_LEFT_MS = 1800000 };
 
 /* ---- the record ---- */
 
@@ -290,8 +291,13 @@ static int64_t until_next(world *w) {
   return ms;
 }
 
+static bool only_incidents(world *w);
+
+/* A schedule never runs out: with nothing open but incidents a day of it is
+** enough.  What is due and does not come (the engine pauses after a refusal) is
+** waited for in ever longer steps. */
 void world_run_out(world *w) {
-  int idle = 0;
+  int idle = 0, moments = 0, late = 0;
 
   for (int i = 0; i < 600 && world_alive(w); i++) {
     int64_t ms;
@@ -300,10 +306,15 @@ void world_run_out(world *w) {
     if (!world_alive(w) || world_open(w) == 0)
       return;
     ms = until_next(w);
+    late = ms == 1 ? late + 1 : 0;
+    if (late > 1)
+      ms = 1 << (late < LATE_MAX ? late : LATE_MAX);
     if (ms == 0 || ms > 61000) {
       /* leases end within a minute: look so often before a long leap */
       idle++;
-      if (ms == 0 && idle > 4)
+      if (w->clocked && only_incidents(w))
+        moments++;
+      if ((ms == 0 && idle > 4) || moments > MOMENTS_MAX)
         return;
     } else {
       idle = 0;
@@ -333,7 +344,7 @@ static void work_counts(void *arg, ml_read *r) {
   l->rc = ml_read_counts(r, &l->open, &l->tasks, &l->incidents);
 }
 
-int64_t world_open(world *w) {
+static look read_counts(world *w) {
   look l = {.rc = ML_IO};
 
   world_aside(true);
@@ -341,7 +352,17 @@ int64_t world_open(world *w) {
       l.rc != ML_OK)
     l.open = -1;
   world_aside(false);
-  return l.open;
+  return l;
+}
+
+int64_t world_open(world *w) {
+  return read_counts(w).open;
+}
+
+static bool only_incidents(world *w) {
+  look l = read_counts(w);
+
+  return l.open >= 0 && l.open <= l.incidents;
 }
 
 static void work_status(void *arg, ml_read *r) {
