@@ -17,12 +17,11 @@
 ** often started, as many batches written; in Lua also of the same size): of those
 ** EACH are refused, from the first to the last, or with --full all.  The image of
 ** a workflow is filled in the same way in each state, whoever asks: what of it is
-** alike in `start` is refused there alone.  Whatever
-** happens then must be an answer: a start of the engine that says why not, a
-** request that is refused.  With memory back the same engine goes on (or, had
-** it refused to start or stopped, a new one): the next request works, what was
-** acknowledged is there, all comes to its end.  At the end of a case no piece of
-** memory is left.
+** alike in `start` is refused there alone.  Whatever happens then must be an
+** answer: a start of the engine that says why not, a request that is refused.  With
+** memory back the same engine goes on (or, had it refused to start or stopped, a new
+** one): the next request works, what was acknowledged is there, all comes to its
+** end.  At the end of a case no piece of memory is left.
 **
 ** Each scenario and kind is a job of its own process, some at once.  Its cases
 ** run in a child: when it dies, the job says by which one, and goes on behind it.
@@ -212,7 +211,7 @@ typedef struct result {
 
 static const char *flows = "tests/sim/flows";
 static disk_image *image;
-static bool verbose;
+static bool verbose, full;
 
 /* Again from the top, with an operator who retries what became an incident. */
 static void finish(world *w, const scene *s) {
@@ -248,7 +247,7 @@ static void next_request(world *w) {
 ** has a schedule to look at. */
 static bool in_start(const scene *s, kind k) {
   return s->from_nothing || strcmp(s->name, "start") == 0 ||
-         (k != SQLITE && (s->old || s->clocked));
+         (k != SQLITE && (full || s->old || s->clocked));
 }
 
 static void through(world *w, const scene *s, const plan *p, result *r) {
@@ -340,7 +339,7 @@ typedef struct job {             /* shared between parent, job and child */
 } job;
 static job *jobs;
 static size_t job_count;
-static bool first_only, full;
+static bool first_only;
 
 static bool any(const tally *t) {
   return t->crashes + t->hangs + t->broken + t->leaks > 0;
