@@ -4,53 +4,74 @@
 --   lua5.4 contrib/limits.lua            print the table
 --   lua5.4 contrib/limits.lua --write    put it into contrib/security.md
 --
--- A row: what is limited; then for each value its unit, the file, and a pattern
+-- A row: what is limited; `most`, the hard maxima (none: it is fixed); `by`, who
+-- sets it: options of serve (the keys of moonlane.lua and MOONLANE_* have their
+-- names), then what a workflow's `limits` may lower; and for each value its
+-- unit, the file, and a pattern
 -- whose capture is the value as it stands there (an expression of C).  A
 -- pattern that fits nowhere, or in two places with different values, is an
 -- error: the row is then to be corrected, by hand.
 local B, MS, N = "bytes", "ms", ""
 local box, server, attempt = "src/script/box.c", "src/net/server.c", "src/model/attempt.h"
 
+local edge, serve = "src/cmd/edge.c", "src/cmd/serve.c"
+
+-- A limit of scripts: its default, and its hard maximum.
+local function of(name, unit)
+  return { unit, "src/model/bound.c", "ML_BOUND_" .. name .. "%] = [^;]-%.usual = ([%w%(%)]+)" }
+end
+local function most_of(name, unit)
+  return { unit, "src/model/bound.c", "ML_BOUND_" .. name .. "%] = [^;]-%.most = ([%w%(%)]+)" }
+end
+
 local rows = {
-  { "units of a slice: activity, definition; rule",
-    { N, box, "l%.units : (%d+)" }, { N, "src/script/worker.c", "RULE_UNITS = (%d+)" } },
-  { "CPU time of a slice before it is run again under the count: activity; rule",
-    { MS, box, "l%.soft_ms : (%d+)" }, { MS, "src/script/worker.c", "RULE_SOFT_MS = (%d+)" } },
-  { "time of a slice before its worker is killed: rule; else",
-    { MS, "src/script/host.c", "ML_ASK_RULE %? (%d+) : " }, { MS, "src/script/host.c", "ML_ASK_RULE %? %d+ : [^;]-(%d+);" } },
+  { "units of a slice: activity, definition; rule (what is derived and its rules together: twice)",
+    of("UNITS", N), of("RULE_UNITS", N), most = { most_of("UNITS", N), most_of("RULE_UNITS", N) },
+    by = "`--script-units`, `--rule-units`; `units`, `rule_units`" },
+  { "CPU time of a slice, before it is run again under the count if nobody set it: activity; rule",
+    of("TIME", MS), of("RULE_TIME", MS), most = { most_of("TIME", MS), most_of("RULE_TIME", MS) },
+    by = "`--script-time`, `--rule-time`; `time`, `rule_time`" },
+  { "until a worker is killed, beyond the time that a slice may take: as long again, of a rule at least; of others at least; at most",
+    { MS, "src/model/bound.c", "KILL_RULE_AFTER_MIN = (%d+)" }, { MS, "src/model/bound.c", "KILL_AFTER_MIN = (%d+)" },
+    { MS, "src/model/bound.c", "KILL_AFTER_MAX = (%d+)" }, by = "the row above" },
   { "deaths of workers on one slice", { N, "src/script/host_inside.h", "DEATHS_MAX = (%d+)" } },
   { "script workers: most; with those made while slices run long; of these kept for others",
     { N, "src/script/host_inside.h", "WORKERS_MAX = (%d+)" }, { N, "src/script/host_inside.h", "PLACES_MAX = (%d+)" }, { N, "src/script/host_inside.h", "SPARE = (%d+)" } },
   { "processes of a bundle with such deaths before its quarantine; within",
     { N, "src/run/inside.h", "QUARANTINE_PROCESSES = (%d+)" }, { MS, "src/run/inside.h", "QUARANTINE_MS = (%d+)" } },
-  { "memory of a script; one block of it", { B, box, "l%.memory : ([%d%* MIB]+)" }, { B, box, "l%.block : ([%d%* MIB]+)" } },
-  { "coroutines that have not ended", { N, box, "l%.coroutines : (%d+)" } },
-  { "one source file; files of a bundle",
-    { B, "src/script/box.h", "ML_BOX_SOURCE_MAX %(%(size_t%)([%d %*]+)%)" }, { N, attempt, "ML_SOURCES_MAX = (%d+)" } },
+  { "memory of a script; one block of it (a quarter of the memory, if that is more)", of("MEMORY", B),
+    { B, box, "l%.memory / 4 : ([%d%* MIB]+)" }, most = { most_of("MEMORY", B) }, by = "`--script-memory`; `memory`" },
+  { "coroutines that have not ended", of("COROUTINES", N), most = { most_of("COROUTINES", N) },
+    by = "`--script-coroutines`; `coroutines`" },
+  { "one source file; files of a bundle", of("SOURCE", B), { N, attempt, "ML_SOURCES_MAX = (%d+)" },
+    most = { most_of("SOURCE", B) }, by = "`--script-source`" },
+  { "one value: a result, a field's, an entry's of a journal", of("RESULT", B), most = { most_of("RESULT", B) },
+    by = "`--script-result`; `result`" },
   { "depth of a result", { N, "src/script/convert.h", "ML_CONVERT_DEPTH (%d+)" } },
-  { "a journal: entries; one of them; all",
-    { N, attempt, "ML_ENTRIES_MAX = (%d+)" }, { B, attempt, "ML_ENTRY_MAX = ([%d <]+)" }, { B, attempt, "ML_JOURNAL_MAX = ([%d <]+)" } },
+  { "a journal: entries; all their bytes", of("ENTRIES", N), of("JOURNAL", B),
+    most = { most_of("ENTRIES", N), most_of("JOURNAL", B) },
+    by = "`--journal-entries`, `--journal-bytes`; `journal_entries`, `journal_bytes`" },
   { "text of an error", { B, attempt, "ML_ERROR_MAX = ([%d <]+)" } },
   { "log of a slice: lines; one line; all",
     { N, attempt, "ML_LOG_LINES_MAX = (%d+)" }, { B, attempt, "ML_LOG_LINE_MAX = ([%d <]+)" }, { B, "src/script/bind.h", "ML_LOG_BYTES_MAX = ([%d <]+)" } },
   { "comments of an attempt; one of them", { N, attempt, "ML_COMMENTS_MAX = (%d+)" }, { B, attempt, "ML_COMMENT_MAX = ([%d <]+)" } },
-  { "value of a field; of a string", { B, "src/model/field.h", "ML_FIELD_BYTES_MAX = ([%d <]+)" }, { B, "src/model/field.h", "ML_FIELD_STRING_MAX = ([%d <]+)" } },
+  { "value of a field without another limit of `result`; of a string", { B, "src/model/field.h", "ML_FIELD_BYTES_MAX = ([%d <]+)" }, { B, "src/model/field.h", "ML_FIELD_STRING_MAX = ([%d <]+)" } },
   { "request line; header block; header fields",
-    { B, server, "m%.line, ([%du <]+)" }, { B, server, "m%.header_bytes, ([%du <]+)" }, { N, server, "m%.header_fields, (%d+)" } },
-  { "body of a request", { B, server, "m%.body : ([%du <]+)" } },
+    { B, server, "m%.line, ([%du <]+)" }, { B, server, "m%.header_bytes, ([%du <]+)" }, { N, server, "m%.header_fields, (%d+)" }, most = { { B, edge, "\"http%-line\", %u+, [%w%(%)]+, ([%w%(%)]+)" }, { B, edge, "\"http%-headers\", %u+, [%w%(%)]+, ([%w%(%)]+)" }, { N, edge, "\"http%-fields\", %u+, [%w%(%)]+, ([%w%(%)]+)" } }, by = "`--http-line`, `--http-headers`, `--http-fields`" },
+  { "body of a request", { B, server, "m%.body : ([%du <]+)" }, most = { { B, edge, "\"http%-body\", %u+, [%w%(%)]+, ([%w%(%)]+)" } }, by = "`--http-body`" },
   { "deadline of headers; body; idle; whole request",
-    { MS, server, "m%.header_ms, (%d+)" }, { MS, server, "m%.body_ms, (%d+)" }, { MS, server, "m%.idle_ms, (%d+)" }, { MS, server, "m%.request_ms, (%d+)" } },
+    { MS, server, "m%.header_ms, (%d+)" }, { MS, server, "m%.body_ms, (%d+)" }, { MS, server, "m%.idle_ms, (%d+)" }, { MS, server, "m%.request_ms, (%d+)" }, most = { { MS, edge, "\"header%-time\", %u+, [%w%(%)]+, ([%w%(%)]+)" }, { MS, edge, "\"body%-time\", %u+, [%w%(%)]+, ([%w%(%)]+)" }, { MS, edge, "\"idle%-time\", %u+, [%w%(%)]+, ([%w%(%)]+)" }, { MS, edge, "\"request%-time\", %u+, [%w%(%)]+, ([%w%(%)]+)" } }, by = "`--header-time`, `--body-time`, `--idle-time`, `--request-time`" },
   { "least rate of a body, a second", { B, server, "m%.body_rate, (%d+)" } },
-  { "connections: all (`--connections`); of one peer (`--peer-connections`); unread output of one",
-    { N, server, "m%.connections, (%d+)" }, { N, server, "m%.per_peer, (%d+)" }, { B, server, "m%.unread, ([%du <]+)" } },
+  { "connections: all; of one peer; unread output of one",
+    { N, server, "m%.connections, (%d+)" }, { N, server, "m%.per_peer, (%d+)" }, { B, server, "m%.unread, ([%du <]+)" }, most = { { N, serve, "CONNECTIONS_MOST = (%d+)" }, { N, serve, "CONNECTIONS_MOST = (%d+)" }, { B, edge, "\"http%-unread\", %u+, [%w%(%)]+, ([%w%(%)]+)" } }, by = "`--connections`, `--peer-connections`, `--http-unread`" },
   { "JSON: depth; members; digits of a number",
     { N, "src/base/json_read.c", "DEPTH_MAX (%d+)" }, { N, "src/base/json_read.c", "limits%.members = (%d+)" }, { N, "src/base/json_read.c", "limits%.digits = (%d+)" } },
-  { "records in the history of a process (`--history-max`)", { N, "src/run/run.h", "ML_HISTORY_MAX = (%d+)" } },
-  { "life of an Idempotency-Key (`--keep-keys`); of an occurrence a trigger has seen, and not before its process has ended (`--keep-occurrences`); both by the time the engine is up",
-    { MS, "src/run/run.h", "ML_KEEP_KEYS_MS %(%(int64_t%)([%d%* ]+)%)" }, { MS, "src/run/run.h", "ML_KEEP_SEEN_MS %(%(int64_t%)([%d%* ]+)%)" } },
-  { "accepted starts that are not yet at rest (`--queue-max`)", { N, "src/run/run.c", "queue_max = (%d+)" } },
+  { "records in the history of a process", { N, "src/run/run.h", "ML_HISTORY_MAX = (%d+)" }, most = { { N, serve, "HISTORY_MOST = (%d+)" } }, by = "`--history-max`" },
+  { "life of an Idempotency-Key; of an occurrence a trigger has seen, and not before its process has ended; both by the time the engine is up",
+    { MS, "src/run/run.h", "ML_KEEP_KEYS_MS %(%(int64_t%)([%d%* ]+)%)" }, { MS, "src/run/run.h", "ML_KEEP_SEEN_MS %(%(int64_t%)([%d%* ]+)%)" }, by = "`--keep-keys`, `--keep-occurrences`" },
+  { "accepted starts that are not yet at rest", { N, "src/run/run.c", "queue_max = (%d+)" }, most = { { N, serve, "QUEUE_MOST = (%d+)" } }, by = "`--queue-max`" },
   { "a hook without `rate`: requests a second; burst",
-    { N, "src/run/hook.c", "rate_default = {%.n = (%d+), %.per_ms = 1000," }, { N, "src/run/hook.c", "rate_default = {.-%.burst = (%d+)}" } },
+    { N, "src/run/hook.c", "rate_default = {%.n = (%d+), %.per_ms = 1000," }, { N, "src/run/hook.c", "rate_default = {.-%.burst = (%d+)}" }, most = { { N, "src/base/rate.h", "ML_RATE_MAX (%d+)" } }, by = "`--hook-rate`" },
   { "a signed request: early or late; known without a moment of its own",
     { MS, "src/base/sign.h", "ML_SIGN_TOLERANCE_MS %(([%d%* ]+)%)" }, { MS, "src/run/hook.c", "KNOWN_MS = ([%d%* ]+)" } },
   { "keys of a secret at a time", { N, "src/base/sign.h", "ML_SIGN_KEYS_MAX (%d+)" } },
@@ -58,8 +79,8 @@ local rows = {
     { N, "src/api/api_auth.c", "FAILURES_MAX = (%d+)" }, { MS, "src/api/api_auth.c", "DELAY_MS = (%d+)" } },
   { "outgoing calls: all; to one host; answer after decoding",
     { N, "src/net/client.c", "OPEN_MAX (%d+)" }, { N, "src/net/client.c", "PER_HOST (%d+)" }, { B, "src/net/client_call.c", "BODY_MAX %(([%du <]+)%)" } },
-  { "outgoing calls of one workflow (`workflow_calls`; its own `calls` may be less): default; most",
-    { N, "src/run/run.h", "ML_CALLS_AT_ONCE = (%d+)" }, { N, "src/cmd/serve.c", "CALLS_MAX = (%d+)" } },
+  { "outgoing calls of one workflow", { N, "src/run/run.h", "ML_CALLS_AT_ONCE = (%d+)" },
+    most = { { N, serve, " CALLS_MAX = (%d+)" } }, by = "`--workflow-calls`; `calls`" },
   { "outgoing calls that wait for one host", { N, "src/net/client.c", "HOST_WAITING (%d+)" } },
   { "a host rests after failures in a row; first rest; longest",
     { N, "src/net/client_health.h", "ML_HOST_REST_AFTER = (%d+)" }, { MS, "src/net/client_health.h", "ML_HOST_REST_MS = (%d+)" }, { MS, "src/net/client_health.h", "ML_HOST_REST_MS_MAX = (%d+)" } },
@@ -88,6 +109,7 @@ local function value(what, v)
   local path, pattern = v[2], v[3]
   local found
   for expr in source(path):gmatch(pattern) do
+    expr = expr:gsub("MIB%((%d+)%)", "(%1 << 20)"):gsub("KIB%((%d+)%)", "(%1 << 10)")
     expr = expr:gsub("MIB", tostring(1 << 20)):gsub("(%d)u", "%1")
     local f = load("return " .. expr)
     local n = f and math.tointeger(f())
@@ -113,11 +135,17 @@ local function shown(n, unit)
   return text
 end
 
-local out = { "| what | limit |", "| --- | --- |" }
+local function all(what, list, from)
+  local out = {}
+  for i = from, #list do out[#out + 1] = shown(value(what, list[i]), list[i][1]) end
+  return table.concat(out, "; ")
+end
+
+-- Without `by` a limit is fixed; without `most` what sets it has no maximum.
+local out = { "| what | limit | hard maximum | set by |", "| --- | --- | --- | --- |" }
 for _, row in ipairs(rows) do
-  local list = {}
-  for i = 2, #row do list[#list + 1] = shown(value(row[1], row[i]), row[i][1]) end
-  out[#out + 1] = ("| %s | %s |"):format(row[1], table.concat(list, "; "))
+  out[#out + 1] = ("| %s | %s | %s | %s |"):format(row[1], all(row[1], row, 2),
+    row.most and all(row[1], row.most, 1) or row.by and "none" or "fixed", row.by or "")
 end
 local limits = table.concat(out, "\n") .. "\n"
 

@@ -343,7 +343,7 @@ static void open_run(void) {
 
   ml_log_to(2, ML_ERROR_LEVEL);
   must(ml_loop_new(NULL, &it.loop) == ML_OK &&
-           ml_script_inline_new(&it.script) == ML_OK &&
+           ml_script_inline_new(NULL, &it.script) == ML_OK &&
            ml_store_open(&sc, &it.store, &e) == ML_OK, "it does not open");
   rc.loop = it.loop;
   rc.store = it.store;

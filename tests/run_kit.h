@@ -220,7 +220,7 @@ static inline void kit_begin(void) {
   ml_err e = {0};
 
   if (ml_loop_new(&kit.clock.base, &kit.loop) != ML_OK ||
-      ml_script_inline_new(&kit.script) != ML_OK)
+      ml_script_inline_new(NULL, &kit.script) != ML_OK)
     fail_msg("memory is short");
   if (ml_store_open(&store, &kit.store, &e) != ML_OK)
     fail_msg("the store does not open: %s", e.text);

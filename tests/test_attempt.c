@@ -53,6 +53,10 @@ static const ml_behind behind[] = {
 };
 static const ml_log_line logs[] = {{1, {"a", 1}}, {4, {"b\n", 2}}};
 
+static const ml_bounds limits = {.v = {[ML_BOUND_UNITS] = 1000000,
+                                       [ML_BOUND_TIME] = 250,
+                                       [ML_BOUND_SOURCE] = 1}};
+
 static ml_ask full_ask(void) {
   ml_ask q = {0};
 
@@ -76,8 +80,7 @@ static ml_ask full_ask(void) {
   q.links = behind;
   q.link_count = LEN(behind);
   q.count_units = true;
-  q.units = 1000000;
-  q.soft_ms = 250;
+  q.limits = &limits;
   return q;
 }
 
@@ -160,7 +163,7 @@ static void ask_round(void **state) {
   same_str(back.links[0].key, behind[0].key);
   same_str(back.links[1].activity, ML_STR(""));
   assert_true(back.count_units);
-  assert_int_equal(back.soft_ms, 250);
+  assert_memory_equal(back.limits, &limits, sizeof limits);
   ml_ask_pack(&again, &back);
   assert_int_equal(again.len, b.len);
   assert_memory_equal(again.p, b.p, b.len);

@@ -122,11 +122,15 @@ static void on_answer(void *arg, ml_rc rc, const ml_answer *r) {
 
 static uint64_t owner;         /* of what is asked; 0: anybody's */
 
-/* Ask for one run; soft_ms 0: the default. */
-static void ask(bench *b, const char *q, int n, int64_t soft_ms, got *g) {
+/* For slices that are to go on until something else ends them. */
+#define LONG {.v = {[ML_BOUND_TIME] = 30000}}
+
+/* Ask for one run; time 0: the engine's. */
+static void ask(bench *b, const char *q, int n, uint64_t time, got *g) {
   char data[64];
+  ml_bounds limits = {.v = {[ML_BOUND_TIME] = time}};
   ml_ask a = {.kind = ML_ASK_ATTEMPT, .id = (uint64_t)n, .path = ML_STR("1.1"),
-              .mode = ML_STR("run"), .key = ML_STR("k"), .soft_ms = soft_ms,
+              .mode = ML_STR("run"), .key = ML_STR("k"), .limits = &limits,
               .owner = owner};
 
   snprintf(data, sizeof data, "{\"q\":\"%s\",\"n\":%d}", q, n);
@@ -216,28 +220,83 @@ static void a_loop_gets_the_verdict_of_the_count(void **state) {
   got g[3];
 
   begin(b, (ml_host_conf){.workers = 2});
-  ask(b, "loop", 1, 50, &g[0]);
+  ask(b, "loop", 1, 0, &g[0]);
   ask(b, "x", 2, 0, &g[1]);
   turn_until(b, 2);
   assert_int_equal(g[0].rc, ML_OK);
   assert_int_equal(g[0].end, ML_END_CPU);
+  assert_non_null(strstr(g[0].text, "(limit units = 20000000, the default)"));
   assert_int_equal(stats(b).counted, 1);
   assert_int_equal(stats(b).died, 0);        /* no worker was lost over it */
-  ask(b, "long", 3, 20, &g[2]);              /* over its time, but in bounds */
-  turn_until(b, 3);
-  assert_int_equal(g[2].end, ML_END_CPU);    /* 20 M turns are more units */
   right(&g[1], "x", 2);
+}
+
+/* Whose time was set ends at it, also when it is counted. */
+static void a_time_of_its_own_is_the_verdict(void **state) {
+  BENCH;
+  got g[3];
+
+  begin(b, (ml_host_conf){.workers = 2});
+  ask(b, "loop", 1, 20, &g[0]);
+  ask(b, "x", 2, 20, &g[1]);
+  turn_until(b, 2);
+  assert_int_equal(g[0].rc, ML_OK);
+  assert_int_equal(g[0].end, ML_END_CLOCK);
+  assert_non_null(strstr(g[0].text, "(limit time = 20ms, set by the workflow)"));
+  assert_int_equal(stats(b).counted, 1);
+  assert_int_equal(stats(b).died, 0);
+  right(&g[1], "x", 2);
+  ml_host_free(b->s);
+  begin(b, (ml_host_conf){.workers = 2, .limits = {.v = {[ML_BOUND_TIME] = 30}}});
+  ask(b, "loop", 3, 0, &g[2]);
+  turn_until(b, 3);
+  assert_int_equal(g[2].end, ML_END_CLOCK);
+  assert_non_null(strstr(g[2].text, "(limit time = 30ms, set by the operator)"));
+}
+
+/* An author's limits are for that question; the operator's for all, and may be
+** above the default. */
+static void limits_come_from_two_sides(void **state) {
+  BENCH;
+  got g[4];
+  ml_host_conf conf = {.workers = 2};
+  ml_bounds few = {.v = {[ML_BOUND_UNITS] = 5000000}};
+  ml_ask a = {.kind = ML_ASK_ATTEMPT, .path = ML_STR("1.1"), .mode = ML_STR("run"),
+              .key = ML_STR("k"), .limits = &few, .count_units = true,
+              .data = ML_STR("{\"q\":\"long\"}")};
+
+  conf.hard_ms[ML_ASK_ATTEMPT] = 20000;
+  memcpy(a.bundle, b->hash, 32);
+  begin(b, conf);
+  memset(g, 0, sizeof g);
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, &g[0]), ML_OK);
+  a.limits = NULL;
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, &g[1]), ML_OK);
+  turn_until(b, 2);
+  assert_int_equal(g[0].end, ML_END_CPU);
+  assert_non_null(strstr(g[0].text, "(limit units = 5000000, set by the workflow)"));
+  assert_int_equal(g[1].end, ML_END_CPU);
+  assert_non_null(strstr(g[1].text, "(limit units = 20000000, the default)"));
+  ml_host_free(b->s);
+  conf.limits.v[ML_BOUND_UNITS] = 100000000;
+  begin(b, conf);
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, &g[2]), ML_OK);
+  a.limits = &few;
+  assert_int_equal(b->s->ask(b->s, &a, on_answer, &g[3]), ML_OK);
+  turn_until(b, 4);
+  assert_int_equal(g[2].end, ML_END_RETURNED);
+  assert_int_equal(g[3].end, ML_END_CPU);
 }
 
 static void three_hard_kills_are_the_limit(void **state) {
   BENCH;
   got g[41];
   int i;
-  ml_host_conf conf = {.workers = 2};
+  ml_host_conf conf = {.workers = 2, .limits = LONG};
 
   conf.hard_ms[ML_ASK_ATTEMPT] = 1000;
   begin(b, conf);
-  ask(b, "loop", 0, 60000, &g[0]);           /* nothing else stops it */
+  ask(b, "loop", 0, 0, &g[0]);           /* nothing else stops it */
   for (i = 1; i <= 40; i++)
     ask(b, "x", i, 0, &g[i]);
   turn_until(b, 41);
@@ -254,11 +313,11 @@ static void what_waits_behind_a_long_slice_goes_elsewhere(void **state) {
   BENCH;
   got g[61];
   int i;
-  ml_host_conf conf = {.workers = 2};
+  ml_host_conf conf = {.workers = 2, .limits = LONG};
 
   conf.hard_ms[ML_ASK_ATTEMPT] = 20000;
   begin(b, conf);
-  ask(b, "loop", 0, 60000, &g[0]);
+  ask(b, "loop", 0, 0, &g[0]);
   for (i = 1; i <= 60; i++)
     ask(b, "x", i, 0, &g[i]);
   turn_until(b, 60);
@@ -279,12 +338,12 @@ static void a_reserve_is_for_the_others(void **state) {
   static got loops[LOOPS], g[N];
   BENCH;
   int i;
-  ml_host_conf conf = {.workers = 2};
+  ml_host_conf conf = {.workers = 2, .limits = LONG};
 
   conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
   begin(b, conf);
   for (i = 0; i < LOOPS; i++)
-    ask(b, "loop", i, 60000, &loops[i]);
+    ask(b, "loop", i, 0, &loops[i]);
   b->hash[1] = 9;
   assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
   for (i = 0; i < N; i++) {
@@ -307,7 +366,7 @@ static void a_flood_of_bundles_leaves_room(void **state) {
   static got loops[BUNDLES * LOOPS], g[N];
   BENCH;
   int i, k;
-  ml_host_conf conf = {.workers = 2};
+  ml_host_conf conf = {.workers = 2, .limits = LONG};
 
   conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
   begin(b, conf);
@@ -318,7 +377,7 @@ static void a_flood_of_bundles_leaves_room(void **state) {
   for (i = 0; i < LOOPS; i++)
     for (k = 0; k < BUNDLES; k++) {
       b->hash[1] = (uint8_t)(100 + k);
-      ask(b, "loop", i, 60000, &loops[k * LOOPS + i]);
+      ask(b, "loop", i, 0, &loops[k * LOOPS + i]);
     }
   b->hash[1] = 9;
   assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
@@ -375,13 +434,13 @@ static void owners_do_not_starve_each_other(void **state) {
   static got loops[LOOPS], g[N];
   BENCH;
   int i;
-  ml_host_conf conf = {.workers = 2};
+  ml_host_conf conf = {.workers = 2, .limits = LONG};
 
   conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
   begin(b, conf);
   owner = 1;
   for (i = 0; i < LOOPS; i++)
-    ask(b, "loop", i, 60000, &loops[i]);
+    ask(b, "loop", i, 0, &loops[i]);
   owner = 2;
   b->hash[1] = 9;
   assert_int_equal(b->s->bundle(b->s, b->hash, b->src, b->src_n), ML_OK);
@@ -467,11 +526,11 @@ static void three_faults_are_the_limit(void **state) {
   got g[11];
   int i, w, fault = ml_jail_is_wide() ? SIGXCPU : SIGSEGV;   /* sanitizers
                                                      catch the other one */
-  ml_host_conf conf = {.workers = 2};
+  ml_host_conf conf = {.workers = 2, .limits = LONG};
 
   conf.hard_ms[ML_ASK_ATTEMPT] = 30000;
   begin(b, conf);
-  ask(b, "loop", 0, 60000, &g[0]);
+  ask(b, "loop", 0, 0, &g[0]);
   for (i = 1; i <= 10; i++)
     ask(b, "x", i, 0, &g[i]);
   turn_until(b, 10);                         /* only the loop is left */
@@ -581,9 +640,9 @@ static void nothing_outlives_the_host(void **state) {
   got g[4];
   int pid[3], i;
 
-  begin(b, (ml_host_conf){.workers = 2});
+  begin(b, (ml_host_conf){.workers = 2, .limits = LONG});
   for (i = 0; i < 4; i++)
-    ask(b, i == 0 ? "loop" : "x", i, i == 0 ? 60000 : 0, &g[i]);
+    ask(b, i == 0 ? "loop" : "x", i, 0, &g[i]);
   turn_until(b, 3);
   for (i = 0; i < 3; i++) {
     pid[i] = ml_host_pid(b->s, i - 1);
@@ -810,6 +869,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
     T(many_questions), T(killed_workers_lose_nothing),
     T(a_loop_gets_the_verdict_of_the_count), T(three_hard_kills_are_the_limit),
+    T(a_time_of_its_own_is_the_verdict), T(limits_come_from_two_sides),
     T(what_waits_behind_a_long_slice_goes_elsewhere),
     T(a_reserve_is_for_the_others), T(a_flood_of_bundles_leaves_room),
     T(a_worker_serves_one_owner), T(owners_do_not_starve_each_other), T(a_worker_skips_what_was_asked_elsewhere),

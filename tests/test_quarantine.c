@@ -283,6 +283,7 @@ static void transact(void) {
 static void is_refused(const kit_came *c) {
   assert_int_equal(c->times, 1);
   assert_int_equal(c->rc, ML_AGAIN);
+  assert_int_equal(c->e.after_s, 60);        /* what Retry-After says */
   if (strstr(c->e.text, "the scripts of 'bad' are in quarantine") == NULL ||
       strstr(c->e.text, "`moonlane lift bad`") == NULL)
     fail_msg("%s", c->e.text);

@@ -263,13 +263,13 @@ static void retry_is_not_caught(void **state) {
 static void loops_and_memory_end(void **state) {
   BENCH;
   body(b, "while true do pcall(function() while true do end end) end");
-  b->q.units = 200000;
+  b->q.limits = &(ml_bounds){.v = {[ML_BOUND_UNITS] = 200000}};
   ends(b, ML_END_CPU);
   uint64_t first = b->r.units;
   ends(b, ML_END_CPU);
   assert_int_equal(b->r.units, first);       /* the same each time */
   holds(b, b->r.text, "200000 units");
-  b->q.units = 0;
+  b->q.limits = NULL;
   body(b, "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end");
   ends(b, ML_END_MEMORY);
   body(b, "return 'fine'");
@@ -1087,7 +1087,7 @@ static void inline_answers_later(void **state) {
   ml_ask q;
 
   body(b, "while ctx.data.q_name == 'loop' do end return 'in'");
-  assert_int_equal(ml_script_inline_new(&s), ML_OK);
+  assert_int_equal(ml_script_inline_new(NULL, &s), ML_OK);
   q = (ml_ask){.kind = ML_ASK_ATTEMPT, .id = 5, .path = ML_STR("1.1"),
                .mode = ML_STR("run")};
   memcpy(q.bundle, hash, 32);
@@ -1095,7 +1095,7 @@ static void inline_answers_later(void **state) {
   assert_int_equal(s->bundle(s, hash, b->src, b->src_n), ML_OK);
   assert_int_equal(s->ask(s, &q, on_answer, &g[0]), ML_OK);
   q.data = ML_STR("{\"q_name\":\"loop\"}");
-  q.units = 100000;
+  q.limits = &(ml_bounds){.v = {[ML_BOUND_UNITS] = 100000}};
   assert_int_equal(s->ask(s, &q, on_answer, &g[1]), ML_OK);
   assert_int_equal(g[0].n, 0);
   assert_int_equal(ml_script_inline_turn(s), 2);

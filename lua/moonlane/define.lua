@@ -325,6 +325,16 @@ local function next_of(v)
   return out
 end
 
+-- limits = { units = 1000000, time = "500ms" }, with the place of the word.
+local function limits(v, at)
+  local out = v ~= nil and data(v) or nil
+  if type(out) == "table" and next(out) ~= nil and #out == 0
+     and out["$not_data"] == nil then
+    out.at = at
+  end
+  return out
+end
+
 local phases
 
 local function entry(v, node, at, place)
@@ -344,6 +354,7 @@ local function entry(v, node, at, place)
   else
     out.outcomes = each(v.outcomes, function(c) return choice(c) end)
   end
+  out.limits = limits(v.limits, out.at)
   return rest(out, v, entry_code, 2)
 end
 
@@ -456,6 +467,7 @@ local function workflow(t, source)
     return trigger(v, place(section "start", i, nil))
   end)
   out.phases = phases(t.phases, section "phases", home, place)
+  out.limits = limits(t.limits, place(node, "limits"))
   out.rules = life_rules(t, place)
   local plain = {}                   -- those that are in out.rules now
   for k, v in pairs(t) do

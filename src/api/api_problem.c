@@ -134,6 +134,8 @@ void ml_call_refuse(ml_call *c, ml_rc rc, const ml_err *e) {
   const char *text = e != NULL && e->text[0] != '\0' ? e->text : "";
   const char *at = e != NULL ? e->at : NULL;
 
+  if (rc == ML_AGAIN && e != NULL && c->retry_s == 0)
+    c->retry_s = e->after_s;
   if (c->has_match && (rc == ML_CONFLICT || rc == ML_STALE)) {
     status = 412;
     slug = "precondition-failed";

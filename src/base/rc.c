@@ -46,6 +46,8 @@ ml_rc ml_err_set(ml_err *e, ml_rc rc, const char *at, const char *fmt, ...) {
     trim_utf8(e->at);
   }
   memcpy(e->text, text, sizeof text);
+  if (rc != ML_AGAIN)
+    e->after_s = 0;
   e->rc = rc;
   return rc;
 }

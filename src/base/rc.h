@@ -8,6 +8,8 @@
 #ifndef ML_BASE_RC_H
 #define ML_BASE_RC_H
 
+#include <stdint.h>
+
 typedef enum ml_rc {
   ML_OK = 0,
   ML_NOMEM,       /* an allocation failed; nothing was changed */
@@ -40,6 +42,8 @@ typedef struct ml_err {
   ml_rc rc;
   char text[480];
   char at[240];
+  uint32_t after_s;      /* ML_AGAIN: not sooner than in so many seconds; 0: it
+                            may be soon.  New words for the same keep it */
 } ml_err;
 
 /* Fill *e (NULL is allowed) and return rc, so that

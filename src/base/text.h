@@ -70,5 +70,7 @@ size_t ml_text_cells(ml_str s);
 
 /* A decimal integer of the whole text; no blanks, no '+'. */
 bool ml_text_int(ml_str s, int64_t *out);
+/* A size in bytes: "65536", "64KiB", "16MiB", "1GiB"; no sign, no fraction. */
+bool ml_text_size(ml_str s, int64_t *out);
 
 #endif

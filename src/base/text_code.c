@@ -231,3 +231,21 @@ bool ml_text_int(ml_str s, int64_t *out) {
   *out = neg ? (int64_t)(0 - v) : (int64_t)v;
   return true;
 }
+
+bool ml_text_size(ml_str s, int64_t *out) {
+  static const char units[] = "KMG";
+  unsigned shift = 0;
+  const char *u;
+
+  if (s.n > 3 && memcmp(s.p + s.n - 2, "iB", 2) == 0) {
+    u = memchr(units, s.p[s.n - 3], sizeof units - 1);
+    if (u == NULL)
+      return false;
+    shift = 10 * (unsigned)(u - units + 1);
+    s.n -= 3;
+  }
+  if (!ml_text_int(s, out) || *out < 0 || *out > INT64_MAX >> shift)
+    return false;
+  *out <<= shift;
+  return true;
+}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cmd/bounds.h"
 #include "cmd/engine.h"
 #include "cmd/out.h"
 #include "cmd/verbs.h"
@@ -28,6 +29,7 @@ typedef struct checking {
   size_t faults;
   const char *db;                /* or NULL */
   bool must;                     /* it was named: it is to be there */
+  ml_bounds limits;              /* the operator's, as configured */
   ml_engine_wait wait;
 } checking;
 
@@ -54,6 +56,11 @@ static void fault(void *arg, const char *at, const char *text) {
 
   c->faults++;
   say(c, at, text, false);
+}
+
+/* A limit that the operator's is lower than. */
+static void lowered(void *arg, const char *at, const char *text) {
+  say(arg, at, text, true);
 }
 
 /* ---- lanes ---- */
@@ -163,14 +170,17 @@ static ml_rc check_lanes(checking *c, ml_engine *g, const char *folder_,
     *e = c->wait.e;
   }
   for (size_t i = 0; rc == ML_OK && i < ml_run_workflow_count(g->run); i++)
-    if (ml_run_workflow_at(g->run, i)->flow != NULL)
+    if (ml_run_workflow_at(g->run, i)->flow != NULL) {
       warn_of_lanes(c, &p, ml_run_workflow_at(g->run, i)->flow);
+      ml_limits_lowered(g->run, ml_run_workflow_at(g->run, i)->flow, lowered, c);
+    }
   ml_arena_free(&p.arena);
   return rc;
 }
 
 static ml_rc check(checking *c, const char *folder, bool insecure, ml_err *e) {
-  ml_engine_conf conf = {.db = ":memory:", .workers = 1, .insecure = insecure};
+  ml_engine_conf conf = {.db = ":memory:", .workers = 1, .insecure = insecure,
+                         .limits = c->limits};
   ml_engine g;
   ml_rc rc = ml_engine_open(&g, &conf, e);
 
@@ -232,6 +242,8 @@ int ml_cmd_check(const ml_args *a) {
   int code;
 
   if (form != NULL && ml_out_form(a, &c.form, &e) != ML_OK)
+    return ml_out_error(ML_EXIT_USAGE, &e);
+  if (ml_bounds_args(a, &c.limits, &e) != ML_OK)
     return ml_out_error(ML_EXIT_USAGE, &e);
   if (folder == NULL)
     folder = ml_args_get(a, "folder");

@@ -1,4 +1,6 @@
 /* cmd_serve.c - moonlane serve. */
+#include "cmd/bounds.h"
+#include "cmd/edge.h"
 #include "cmd/out.h"
 #include "cmd/serve.h"
 #include "cmd/verbs.h"
@@ -17,6 +19,7 @@ const ml_opt ml_opts_serve[] = {
    "system's list", 0},
   {"workers", "N", "script workers (as many as cores, 2 to 8)", 0},
   {"workflow-calls", "N", "outgoing calls of one workflow at once (8)", 0},
+  ML_OPTS_BOUNDS,
   {"isolation", "WHAT", "author: a worker serves one owner's scripts; or none", 0},
   {"owner", "FOLDER=OWNER", "whose a folder is; the first one turns isolation on",
    0},
@@ -27,6 +30,7 @@ const ml_opt ml_opts_serve[] = {
    "how long what a trigger has seen, once its process has ended (400d)", 0},
   {"connections", "N", "open at a time, all together (1024)", 0},
   {"peer-connections", "N", "of one address; a proxy is one (64)", 0},
+  ML_OPTS_EDGE,
   {"drain", "DURATION", "how long an end in order may take (30s)", 0},
   {"key-file", "FILE", "the key of sealed settings (FILE.key)", 0},
   {"token-file", "FILE", "where the first token goes (FILE.token)", 0},

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cmd/bounds.h"
 #include "cmd/out.h"
 #include "cmd/test_run.h"
 #include "cmd/verbs.h"
@@ -279,12 +280,15 @@ int ml_cmd_test(const ml_args *a) {
   const char *only = ml_args_given(a, "only");
   report r = {0};
   ml_tests *t;
+  ml_bounds limits;
   ml_err e = {0};
   int code = read_form(a, &r.form), sent;
 
   if (code != ML_EXIT_FINE)
     return code;
-  if (ml_tests_open(ml_args_flag(a, "insecure-scripts"), &t, &e) != ML_OK)
+  if (ml_bounds_args(a, &limits, &e) != ML_OK)
+    return ml_out_error(ML_EXIT_USAGE, &e);
+  if (ml_tests_open(ml_args_flag(a, "insecure-scripts"), &limits, &t, &e) != ML_OK)
     return ml_out_error(ml_out_code(e.rc), &e);
   begin_report(&r);
   if (a->word_count == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cmd/bounds.h"
 #include "cmd/files.h"
 #include "cmd/out.h"
 #include "cmd/verbs.h"
@@ -16,6 +17,9 @@
 
 const ml_opt ml_opts_try[] = {
   {"data", "JSON", "an object: what ctx.data holds", 0},
+  {"units", "N", "the limit of units (20000000)", 0},
+  {"time", "DURATION", "of CPU time (none but the kill after 2s)", 0},
+  {"memory", "SIZE", "of memory (32MiB)", 0},
   {"insecure-scripts", NULL, "go on where the kernel has no jail", 0},
   {NULL, NULL, NULL, 0}};
 
@@ -26,6 +30,7 @@ typedef struct trying {
   ml_str name;                   /* of the source: where messages point */
   ml_buf source;
   const char *given;             /* ctx.data, as JSON; or NULL */
+  ml_bounds limits;              /* as configured, or given */
   bool insecure, over;
   int64_t from_ms, ms;
   const char *class;
@@ -136,7 +141,8 @@ static ml_rc ask(trying *t, ml_script *s, ml_err *e) {
 }
 
 static ml_rc run(trying *t, ml_err *e) {
-  ml_host_conf conf = {.workers = 1, .insecure = t->insecure};
+  ml_host_conf conf = {.workers = 1, .insecure = t->insecure,
+                       .limits = t->limits};
   ml_loop *loop = NULL;
   ml_script *s = NULL;
   ml_rc rc = ml_loop_new(NULL, &loop);
@@ -239,6 +245,19 @@ static ml_rc check_data(const char *data, ml_err *e) {
   return rc;
 }
 
+/* Those of the engine, as it is configured; what is given here instead. */
+static ml_rc read_limits(ml_bounds *out, const ml_args *a, ml_err *e) {
+  ml_rc rc = ml_bounds_args(a, out, e);
+
+  if (rc == ML_OK)
+    rc = ml_bounds_arg(a, "units", ML_BOUND_UNITS, out, e);
+  if (rc == ML_OK)
+    rc = ml_bounds_arg(a, "time", ML_BOUND_TIME, out, e);
+  if (rc == ML_OK)
+    rc = ml_bounds_arg(a, "memory", ML_BOUND_MEMORY, out, e);
+  return rc;
+}
+
 int ml_cmd_try(const ml_args *a) {
   const char *path = ml_args_word(a, 0);
   trying t = {.name = name_of(path), .given = ml_args_get(a, "data"),
@@ -249,6 +268,8 @@ int ml_cmd_try(const ml_args *a) {
   ml_rc rc;
 
   if (ml_out_form(a, &form, &e) != ML_OK || check_data(t.given, &e) != ML_OK)
+    return ml_out_error(ML_EXIT_USAGE, &e);
+  if (read_limits(&t.limits, a, &e) != ML_OK)
     return ml_out_error(ML_EXIT_USAGE, &e);
   ml_log_to(2, ML_ERROR_LEVEL);
   rc = ml_file_read(path, FILE_MAX_, &t.source, &e);

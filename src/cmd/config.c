@@ -13,7 +13,7 @@
 
 #define PREFIX "MOONLANE_"
 
-typedef enum kind { TEXT, INTEGER, TRUTH, LIST } kind;
+typedef enum kind { TEXT, INTEGER, SIZE, TRUTH, LIST } kind;
 
 static const struct key {
   const char *name;
@@ -33,6 +33,14 @@ static const struct key {
   {"isolation", TEXT}, {"owner", LIST},
   {"history_max", INTEGER}, {"queue_max", INTEGER}, {"connections", INTEGER},
   {"peer_connections", INTEGER}, {"keep_keys", TEXT},
+  {"http_line", SIZE}, {"http_headers", SIZE}, {"http_fields", INTEGER},
+  {"http_body", SIZE}, {"http_unread", SIZE}, {"header_time", TEXT},
+  {"body_time", TEXT}, {"idle_time", TEXT}, {"request_time", TEXT},
+  {"hook_rate", TEXT},
+  {"script_units", INTEGER}, {"script_time", TEXT}, {"script_memory", SIZE},
+  {"script_coroutines", INTEGER}, {"script_result", SIZE},
+  {"script_source", SIZE}, {"journal_entries", INTEGER},
+  {"journal_bytes", SIZE}, {"rule_units", INTEGER}, {"rule_time", TEXT},
   {"keep_occurrences", TEXT},
 };
 
@@ -92,6 +100,8 @@ static bool fits(kind k, const ml_json *v) {
     return v->type == ML_JSTR;
   case INTEGER:
     return v->type == ML_JINT;
+  case SIZE:
+    return v->type == ML_JINT || v->type == ML_JSTR;
   case TRUTH:
     return v->type == ML_JBOOL;
   case LIST:
@@ -108,7 +118,8 @@ static bool fits(kind k, const ml_json *v) {
 static ml_rc from_member(ml_config *c, const char *path, const ml_jmember *m,
                          ml_err *e) {
   static const char *const wants[] = {
-    [TEXT] = "a text", [INTEGER] = "an integer", [TRUTH] = "true or false",
+    [TEXT] = "a text", [INTEGER] = "an integer",
+    [SIZE] = "a size, as 65536 or \"64KiB\"", [TRUTH] = "true or false",
     [LIST] = "a text or a list of texts"};
   int k = find(m->key);
   bool many = m->value.type == ML_JARR;

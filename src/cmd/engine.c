@@ -49,6 +49,7 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
     .loop = g->loop, .store = g->store, .http = g->http, .script = g->script,
     .clock = ml_clock_system(), .rand = ml_rand_system(), .allow = conf->allow,
     .allow_count = conf->allow_count, .step_commits = conf->step_commits,
+    .limits = conf->limits, .hook_rate = conf->hook_rate,
     .history_max = conf->history_max, .queue_max = conf->queue_max,
     .keep_keys_ms = conf->keep_keys_ms, .keep_seen_ms = conf->keep_seen_ms,
     .forget_ms = FORGET_MS,
@@ -75,7 +76,8 @@ static ml_rc open_run(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
 }
 
 ml_rc ml_engine_open(ml_engine *g, const ml_engine_conf *conf, ml_err *e) {
-  ml_host_conf hc = {.workers = conf->workers, .insecure = conf->insecure};
+  ml_host_conf hc = {.workers = conf->workers, .insecure = conf->insecure,
+                     .limits = conf->limits};
   ml_rc rc;
 
   memset(g, 0, sizeof *g);

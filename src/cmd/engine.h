@@ -25,6 +25,8 @@ typedef struct ml_engine_conf {
   ml_str mail_from;              /* both outlive the engine */
   uint32_t workers;
   uint32_t calls_max;            /* outgoing calls of one workflow; 0: run.h's */
+  ml_bounds limits;              /* of scripts */
+  ml_rate hook_rate;             /* as in ml_run_conf */
   uint64_t history_max;          /* as in ml_run_conf */
   uint32_t queue_max;
   int64_t keep_keys_ms, keep_seen_ms;

@@ -17,6 +17,8 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "cmd/bounds.h"
+#include "cmd/edge.h"
 #include "cmd/engine.h"
 #include "cmd/files.h"
 #include "cmd/mail_conf.h"
@@ -101,6 +103,10 @@ static ml_rc read_limits(serving *s, const ml_args *a, ml_engine_conf *ec,
     rc = ml_args_int(a, "connections", 1, CONNECTIONS_MOST, 0, &all, e);
   if (rc == ML_OK)
     rc = ml_args_int(a, "peer-connections", 1, CONNECTIONS_MOST, 0, &peer, e);
+  if (rc == ML_OK)
+    rc = ml_bounds_args(a, &ec->limits, e);
+  if (rc == ML_OK)
+    rc = ml_edge_args(a, &s->limits, &ec->hook_rate, e);
   if (rc == ML_OK)
     rc = read_life(a, "keep-keys", &ec->keep_keys_ms, e);
   if (rc == ML_OK)

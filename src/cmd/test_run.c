@@ -331,14 +331,15 @@ ml_rc ml_tests_folder(ml_tests *t, const char *dir, const char *only,
   return rc;
 }
 
-ml_rc ml_tests_open(bool insecure, ml_tests **out, ml_err *e) {
+ml_rc ml_tests_open(bool insecure, const ml_bounds *limits, ml_tests **out,
+                    ml_err *e) {
   ml_tests *t = ml_mem_zero(sizeof *t);
   ml_rc rc;
 
   *out = NULL;
   if (t == NULL)
     return ml_err_set(e, ML_NOMEM, "", "memory is short");
-  rc = ml_lab_open(&t->lab, insecure, e);
+  rc = ml_lab_open(&t->lab, insecure, limits, e);
   if (rc != ML_OK)
     ml_mem_free(t);
   else

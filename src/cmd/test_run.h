@@ -13,6 +13,7 @@
 
 #include "base/pack.h"
 #include "base/rc.h"
+#include "model/bound.h"
 
 typedef struct ml_tests ml_tests;
 
@@ -27,8 +28,10 @@ typedef struct ml_test_result {
 } ml_test_result;
 typedef void ml_test_fn(void *arg, const ml_test_result *r);
 
-/* Start the workers.  insecure: go on where the kernel has no jail. */
-ml_rc ml_tests_open(bool insecure, ml_tests **out, ml_err *e);
+/* Start the workers.  insecure: go on where the kernel has no jail; limits: the
+** operator's of scripts. */
+ml_rc ml_tests_open(bool insecure, const ml_bounds *limits, ml_tests **out,
+                    ml_err *e);
 void ml_tests_close(ml_tests *t);           /* NULL allowed */
 
 /*

@@ -115,12 +115,22 @@ static ml_rc ask_define(counted *c, const ml_ask *q, ml_answer_fn *fn,
   return rc;
 }
 
+static ml_bounds timeless(const ml_bounds *s) {
+  ml_bounds out = s != NULL ? *s : (ml_bounds){{0}};
+
+  out.v[ML_BOUND_TIME] = out.v[ML_BOUND_RULE_TIME] = 0;
+  return out;
+}
+
 static ml_rc ask_counted(ml_script *s, const ml_ask *q, ml_answer_fn *fn,
                          void *arg) {
   counted *c = (counted *)s;
   ml_ask own = *q;
 
+  ml_bounds limits = timeless(q->limits);
+
   own.count_units = true;
+  own.limits = &limits;
   if (q->kind == ML_ASK_DEFINE)
     return ask_define(c, &own, fn, arg);
   return c->host->ask(c->host, &own, fn, arg);
@@ -133,12 +143,14 @@ static ml_rc make_known(ml_script *s, const uint8_t hash[32],
   return host->bundle(host, hash, src, n);
 }
 
-ml_rc ml_counted_new(ml_loop *l, bool insecure, ml_script **out, ml_err *e) {
+ml_rc ml_counted_new(ml_loop *l, bool insecure, const ml_bounds *limits,
+                     ml_script **out, ml_err *e) {
   ml_host_conf conf = {.workers = 2, .insecure = insecure};
   counted *c = ml_mem_zero(sizeof *c);
   ml_rc rc;
 
   *out = NULL;
+  conf.limits = timeless(limits);
   if (c == NULL)
     return ml_err_set(e, ML_NOMEM, "", "memory is short");
   c->api = (ml_script){.ask = ask_counted, .bundle = make_known};

@@ -2,7 +2,7 @@
 ** test_script.h - script workers as tests want them.
 **
 ** Every slice runs under the counting hook, so that limits do not depend on
-** the machine (SEMANTICS.md 28).  And what a definition evaluates to rests on
+** the machine (SEMANTICS.md 28); limits of time are left out.  And what a definition evaluates to rests on
 ** its sources alone: a folder is evaluated once, not once a test.
 */
 #ifndef ML_CMD_TEST_SCRIPT_H
@@ -11,7 +11,8 @@
 #include "script/host.h"
 
 /* Two workers, as ml_host_new() starts them. */
-ml_rc ml_counted_new(ml_loop *l, bool insecure, ml_script **out, ml_err *e);
+ml_rc ml_counted_new(ml_loop *l, bool insecure, const ml_bounds *limits,
+                     ml_script **out, ml_err *e);
 void ml_counted_free(ml_script *s);         /* NULL allowed */
 
 #endif

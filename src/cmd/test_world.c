@@ -24,17 +24,19 @@ static int64_t lab_mono(ml_clock *c) {
   return real_ms() + ((ml_lab *)c)->ahead_ms;
 }
 
-ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e) {
+ml_rc ml_lab_open(ml_lab *lab, bool insecure, const ml_bounds *limits,
+                  ml_err *e) {
   ml_rc rc;
 
   memset(lab, 0, sizeof *lab);
   ml_log_to(2, ML_ERROR_LEVEL);            /* what matters a test is told */
   lab->clock = (ml_clock){lab_wall, lab_mono};
   lab->wall_ms = ML_WORLD_BEGIN;
+  lab->limits = *limits;
   rc = ml_loop_new(&lab->clock, &lab->loop);
   if (rc != ML_OK)
     return ml_err_set(e, rc, "", "memory is short");
-  rc = ml_counted_new(lab->loop, insecure, &lab->script, e);
+  rc = ml_counted_new(lab->loop, insecure, limits, &lab->script, e);
   if (rc != ML_OK)
     ml_lab_close(lab);
   return rc;
@@ -133,7 +135,8 @@ ml_rc ml_world_new(ml_lab *lab, const char *dir, ml_flow_fault_fn *fault,
   ml_world *w = ml_mem_zero(sizeof *w);
   ml_store_conf store = {.path = ":memory:", .clock = &lab->clock};
   ml_run_conf conf = {.loop = lab->loop, .script = lab->script,
-                      .clock = &lab->clock, .hold_polls = true};
+                      .clock = &lab->clock, .hold_polls = true,
+                      .limits = lab->limits};
   ml_rc rc;
 
   *out = NULL;

@@ -20,8 +20,10 @@ typedef struct ml_lab {
   int64_t ahead_ms;              /* of the real monotonic clock */
   ml_loop *loop;
   ml_script *script;             /* test_script.h */
+  ml_bounds limits;              /* the operator's of scripts */
 } ml_lab;
-ml_rc ml_lab_open(ml_lab *lab, bool insecure, ml_err *e);
+ml_rc ml_lab_open(ml_lab *lab, bool insecure, const ml_bounds *limits,
+                  ml_err *e);
 void ml_lab_close(ml_lab *lab);
 
 /* Ask a worker and wait for its answer; *out lies in `a`.  ML_TIMEOUT. */

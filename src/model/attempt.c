@@ -110,6 +110,35 @@ static size_t ask_bytes(const ml_ask *q) {
          100 * q->link_count;
 }
 
+/* Which are set, a bit each, and those. */
+static void put_limits(ml_buf *out, const ml_bounds *s) {
+  uint64_t set = 0;
+
+  for (int b = 0; s != NULL && b < ML_BOUND_COUNT; b++)
+    set |= s->v[b] != 0 ? UINT64_C(1) << b : 0;
+  ml_pack_u64(out, set);
+  for (int b = 0; set >> b != 0; b++)
+    if ((set >> b & 1) != 0)
+      ml_pack_u64(out, s->v[b]);
+}
+
+static const ml_bounds *get_limits(ml_unpack *r, ml_arena *a, bool *short_) {
+  uint64_t set = ml_unpack_u64(r);
+  ml_bounds *s;
+
+  if (set == 0 || r->bad)
+    return NULL;
+  if (set >> ML_BOUND_COUNT != 0) {
+    r->bad = true;
+    return NULL;
+  }
+  s = room(a, 1, sizeof *s, short_);
+  for (int b = 0; s != NULL && b < ML_BOUND_COUNT; b++)
+    if ((set >> b & 1) != 0)
+      s->v[b] = ml_unpack_u64(r);
+  return s;
+}
+
 void ml_ask_pack(ml_buf *out, const ml_ask *q) {
   size_t start;
 
@@ -144,8 +173,7 @@ void ml_ask_pack(ml_buf *out, const ml_ask *q) {
     ml_pack_str(out, q->links[i].activity);
   }
   ml_pack_bool(out, q->count_units);
-  ml_pack_u64(out, q->units);
-  ml_pack_i64(out, q->soft_ms);
+  put_limits(out, q->limits);
   frame_end(out, start);
 }
 
@@ -199,8 +227,7 @@ ml_rc ml_ask_unpack(ml_arena *a, ml_ask_kind kind, ml_str bytes, ml_ask *q) {
   q->journal = get_entries(&r, a, &q->journal_count, &short_);
   get_links(&r, a, q, &short_);
   q->count_units = ml_unpack_bool(&r);
-  q->units = ml_unpack_u64(&r);
-  q->soft_ms = ml_unpack_i64(&r);
+  q->limits = get_limits(&r, a, &short_);
   if (short_)
     return ML_NOMEM;
   return ml_unpack_end(&r) ? ML_OK : ML_CORRUPT;
@@ -460,4 +487,25 @@ ml_rc ml_answer_unpack(ml_arena *a, ml_str bytes, ml_answer *w) {
   ml_rc rc = get_answer(&r, a, w);
 
   return rc == ML_OK ? get_rest(&r, a, w) : rc;
+}
+
+static bool entries_within(const ml_answer *r, const ml_bounds *s) {
+  uint64_t each = ml_bound_of(NULL, s, ML_BOUND_RESULT, NULL), bytes = 0;
+
+  for (size_t i = 0; i < r->entry_count; i++) {
+    if (r->entries[i].answer.n > each)
+      return false;
+    bytes += r->entries[i].call.n + r->entries[i].answer.n;
+  }
+  return bytes <= ml_bound_of(NULL, s, ML_BOUND_JOURNAL, NULL) &&
+         r->entry_count <= ml_bound_of(NULL, s, ML_BOUND_ENTRIES, NULL);
+}
+
+bool ml_answer_within(const ml_answer *r, const ml_bounds *operator_) {
+  if (!entries_within(r, operator_))
+    return false;
+  for (size_t i = 0; i < r->link_count; i++)
+    if (!entries_within(&r->links[i], operator_))
+      return false;
+  return true;
 }

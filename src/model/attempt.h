@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/pack.h"
 #include "base/rc.h"
+#include "model/bound.h"
 #include "model/word.h"
 
 /* Core to worker. */
@@ -35,6 +36,8 @@ typedef enum ml_ask_kind {
   ML_ASK_TEST,            /* a slice of test.lua */
   ML_ASK_FORGET,          /* drop a bundle, or a suspended slice */
   ML_ASK_OBJECT,          /* a process is written: derived fields and rules */
+  ML_ASK_LIMITS,          /* the operator's limits, before anything else: no
+                             answer comes */
   ML_ASK_COUNT
 } ml_ask_kind;
 
@@ -101,8 +104,8 @@ typedef struct ml_ask {
                                      its life; 0: it may serve anybody.  The
                                      host's, not sent */
   bool count_units;               /* run under the counting hook */
-  uint64_t units;                 /* limits; 0: defaults */
-  int64_t soft_ms;
+  const ml_bounds *limits;        /* the author's where they are lower than the
+                                     operator's; LIMITS: those.  NULL: none */
 } ml_ask;
 
 typedef enum ml_end {
@@ -160,6 +163,8 @@ typedef struct ml_answer {
   size_t link_count;
 } ml_answer;
 
+/* Is what the slice adds to its journal within the operator's limits? */
+bool ml_answer_within(const ml_answer *r, const ml_bounds *operator_);
 /* Packing marks `out` bad when the frame would be longer than ML_FRAME_MAX. */
 void ml_ask_pack(ml_buf *out, const ml_ask *q);             /* whole frame */
 /* Read a question's record (after the kind byte).  Borrows from `bytes`;
@@ -176,11 +181,14 @@ ml_rc ml_answer_unpack(ml_arena *a, ml_str bytes, ml_answer *r);
 void ml_answer_pack_need(ml_buf *out, uint64_t id, const uint8_t bundle[32]);
 ml_rc ml_answer_unpack_need(ml_str bytes, uint64_t *id, uint8_t bundle[32]);
 
+/* What nothing may be more than; model/bound.h has what it usually may be, and
+** ml_bounds_frame() what a frame may then be. */
 enum {
-  ML_FRAME_MAX = 16 << 20,
-  ML_ENTRY_MAX = 1 << 20,          /* bytes of an answer in a journal */
-  ML_ENTRIES_MAX = 2000,           /* a journal's entries */
-  ML_JOURNAL_MAX = 8 << 20,        /* and its bytes */
+  ML_FRAME_MAX = 128 << 20,
+  ML_FRAME_USUAL = 16 << 20,       /* and of a bundle's sources at most */
+  ML_ENTRY_MAX = 8 << 20,          /* bytes of an answer in a journal */
+  ML_ENTRIES_MAX = 20000,          /* a journal's entries */
+  ML_JOURNAL_MAX = 64 << 20,       /* and its bytes */
   ML_ERROR_MAX = 4 << 10,
   ML_LOG_LINES_MAX = 1000, ML_LOG_LINE_MAX = 2 << 10,
   ML_COMMENTS_MAX = 100, ML_COMMENT_MAX = 64 << 10,

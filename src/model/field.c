@@ -74,9 +74,15 @@ static ml_rc too_many(const judge *j) {
 
 /* ---- texts ---- */
 
-static size_t text_max(const ml_field *f) {
-  size_t own = f->type == ML_F_TEXT ? ML_FIELD_BYTES_MAX : ML_FIELD_STRING_MAX;
+static size_t bytes_max(const ml_field *f) {
+  return f->most > 0 ? f->most : ML_FIELD_BYTES_MAX;
+}
 
+static size_t text_max(const ml_field *f) {
+  size_t own = bytes_max(f);
+
+  if (f->type != ML_F_TEXT && own > ML_FIELD_STRING_MAX)
+    own = ML_FIELD_STRING_MAX;
   return f->max > 0 && f->max < own ? f->max : own;
 }
 
@@ -666,8 +672,8 @@ static ml_rc check_json(const judge *j) {
   size_t before = j->out->len;
 
   put_canonical(j->out, j->v);
-  if (!j->out->bad && j->out->len - before > ML_FIELD_BYTES_MAX)
-    return too_long(j, ML_FIELD_BYTES_MAX);
+  if (!j->out->bad && j->out->len - before > bytes_max(j->f))
+    return too_long(j, bytes_max(j->f));
   return ML_OK;
 }
 

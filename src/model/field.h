@@ -13,6 +13,7 @@
 #include "base/rc.h"
 #include "model/flow.h"
 
+/* Without another word of the field's `most`. */
 enum { ML_FIELD_BYTES_MAX = 1 << 20, ML_FIELD_STRING_MAX = 64 << 10 };
 
 /*
@@ -35,7 +36,7 @@ enum { ML_FIELD_BYTES_MAX = 1 << 20, ML_FIELD_STRING_MAX = 64 << 10 };
 **   nested: an object; apiControlled: anything, as json
 **   json: members sorted, numbers as above; "" is a value
 ** At most ML_FIELD_STRING_MAX bytes (text, json: ML_FIELD_BYTES_MAX), or the
-** field's own `max`.
+** field's own `max`; never more than its `most` (the limit `result`).
 ** A sealed field's value never appears in e->text.
 */
 ml_rc ml_field_check(const ml_field *f, const ml_json *v, const char *at,

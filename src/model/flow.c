@@ -276,6 +276,7 @@ static void parse_field(ml_fpass *p, const ml_json *o, ml_str at) {
                                       "at", NULL};
   ml_field *field = &p->f->fields[p->f->field_count];
   ml_fwho w = ml_fp_who(o, at, "field", ml_json_str(o, "id"));
+  uint64_t most = ml_bound_rows[ML_BOUND_RESULT].most;
   int64_t n;
   bool typed;
 
@@ -296,9 +297,9 @@ static void parse_field(ml_fpass *p, const ml_json *o, ml_str at) {
   check_derived(p, &w, o, field);
   p->f->derives = p->f->derives || field->derived;
   field->label = ml_fp_label(p, &w, o, "label");
-  if (ml_fp_int(p, &w, o, "max", 1, ML_FIELD_BYTES_MAX, &n))
+  if (ml_fp_int(p, &w, o, "max", 1, (int64_t)most, &n))
     field->max = (uint32_t)n;
-  if (ml_fp_int(p, &w, o, "chars", 1, ML_FIELD_BYTES_MAX, &n))
+  if (ml_fp_int(p, &w, o, "chars", 1, (int64_t)most, &n))
     field->chars = (uint32_t)n;
   if (typed) {
     if (field->chars > 0 && !is_text_type(field->type))
@@ -512,6 +513,7 @@ static void parse_hosts(ml_fpass *p, const ml_json *o, ml_str at) {
 static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   static const char *const known[] = {"name", "at", "title", "lanes",
                                       "settings", "fields", "states", "hosts", "calls",
+                                      "limits",
                                       "start", "phases", "entity", "roles",
                                       "primary_key", "primary_identifier",
                                       "rules", "notify", "reset",
@@ -534,6 +536,7 @@ static void parse_flow(ml_fpass *p, const ml_json *o, uint16_t index) {
   parse_hosts(p, o, at);
   if (ml_fp_int(p, &w, o, "calls", 1, ML_FLOW_CALLS_MAX, &calls))
     p->f->calls = (uint32_t)calls;
+  ml_fp_limits(p, o, at);
   ml_fp_notify(p, o, at);
   ml_fp_reset(p, o, at);
   ml_fp_triggers(p, o, at);

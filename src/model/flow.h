@@ -22,6 +22,7 @@
 **       "roles":    ["sales", ...],
 **       "hosts":    ["api.example.com", ...],
 **       "calls":    2,                             outgoing calls at once
+**       "limits":   {"units":1000000,"time":"500ms","memory":"16MiB",...,"at"},
 **       "notify":   {"template":"a text setting","to":["field.member", ...]},
 **       "start":    [ {"kind","name","at", ...} ],
 **       "rules":    [ {"on":"before_update","name","active","when":true,
@@ -31,7 +32,7 @@
 **   PHASE  {"name","at","entries":[ENTRY],"next","max","when":true}
 **   ENTRY  {"kind":"activity","label","title","type","node","lane","run":true,
 **           "is_complete":true,"undo":true,"retry":[n,"5s..10m"],"timeout",
-**           "give_up","ask","outcomes":["skip"],"writes":[..],"at"}
+**           "give_up","ask","outcomes":["skip"],"writes":[..],"limits","at"}
 **        | {"kind":"task","label","title","node","lane","show":[..],
 **           "edit":["f","g!"],"outcomes":[{"id","label","need":[..]}],"due",
 **           "remind","escalate","anew","exclude","at"}
@@ -39,6 +40,8 @@
 **        | {"kind":"branch","name","at","when":true,"phases":[PHASE]}
 **   next   "phase" | {"kind":"join"} | {"kind":"finish"}
 **        | {"outcome": one of those, ...}; "" is the default
+** "limits" has names of model/bound.h, an activity's those that it may set, and
+** for a workflow "calls" too, as the member of that name.
 ** "retry" and "give_up" may name settings, read when they are needed:
 ** {"setting":"x"}, an integer for n, a duration else; or {"setting":"x",
 ** "unit":"1h"}, an integer of so long.  An outcome of a task may have "fails":
@@ -90,6 +93,7 @@
 #include "base/mem.h"
 #include "base/pack.h"
 #include "base/rc.h"
+#include "model/bound.h"
 #include "model/calendar.h"
 #include "model/hook.h"
 #include "model/word.h"
@@ -117,6 +121,7 @@ typedef struct ml_field {
   ml_str initial;                /* canonical JSON value, or none */
   uint32_t max;                  /* bytes of a text; 0: the type's own limit */
   uint32_t chars;                /* characters of a text; 0: not counted */
+  uint32_t most;                 /* bytes of any value; 0: ML_FIELD_BYTES_MAX */
 } ml_field;
 
 typedef struct ml_lane {
@@ -193,6 +198,8 @@ typedef struct ml_activity {
   ml_due due, remind, escalate;
   bool anew;
   int16_t exclude;               /* lane whose workers may not; -1 none */
+  ml_bounds *limits;             /* the author's for it, its workflow's among
+                                    them; NULL: none at all */
   /* a receive step */
   ml_str signal;
 } ml_activity;
@@ -288,6 +295,7 @@ typedef struct ml_flow {
   uint16_t (*moves)[2];      uint16_t move_count;   /* none: anything goes */
   ml_str *hosts;             uint16_t host_count;
   uint32_t calls;                /* outgoing calls at once; 0: as the engine says */
+  ml_bounds *limits;             /* the author's, NULL: none (model/bound.h) */
   ml_str entity;                 /* what its records are; or none */
   int32_t primary_key;           /* field, unique in a team; -1: none */
   int32_t primary_identifier;    /* field that names it to people; -1: none */
@@ -317,6 +325,9 @@ ml_rc ml_flow_parse(const char *folder, const ml_json *tree,
                     ml_flow_fault_fn *fault, void *arg, ml_flow ***flows,
                     size_t *count);
 void ml_flow_free(ml_flow *f);   /* NULL allowed */
+/* What its fields may hold now, by the author's and the operator's limits: for
+** what is written; what is read is not judged. */
+void ml_flow_bound(ml_flow *f, const ml_bounds *operator_);
 
 /* Index by id, or -1. */
 int ml_flow_field(const ml_flow *f, ml_str id);      /* id, then short id */

@@ -116,6 +116,11 @@ void ml_fp_verify(ml_fpass *p, const ml_fwho *w, const ml_json *o,
 /* flow_plan.c: when a schedule comes, and what it starts with. */
 void ml_fp_schedule(ml_fpass *p, const ml_fwho *w, const ml_json *o,
                     ml_trigger *t);
+/* flow_limit.c: "limits" of the workflow's tree; of an activity's, with the
+** workflow's in what it gives. */
+void ml_fp_limits(ml_fpass *p, const ml_json *workflow, ml_str at);
+ml_bounds *ml_fp_own_limits(ml_fpass *p, const ml_json *activity,
+                            const ml_fwho *w);
 /* flow_phase.c: the phases of the workflow's tree into p->f; next not yet. */
 void ml_fp_phases(ml_fpass *p, const ml_json *workflow, ml_str at);
 /* flow_life.c: one rule of the tree's "rules"; an entry's list is made by

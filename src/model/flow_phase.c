@@ -353,7 +353,7 @@ static void parse_auto(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   static const char *const known[] = {
     "kind", "label", "title", "type", "node", "lane", "run", "is_complete", "undo",
     "retry", "timeout", "give_up", "ask", "due", "remind", "escalate",
-    "outcomes", "writes", "at", NULL};
+    "outcomes", "writes", "limits", "at", NULL};
 
   ml_fp_members(p, w, o, known);
   if (!ml_fp_function(p, w, o, "run") && ml_json_get(o, "run") == NULL)
@@ -363,6 +363,7 @@ static void parse_auto(ml_fpass *p, const ml_fwho *w, const ml_json *o,
   a->due = parse_due(p, w, o, "due");
   a->remind = parse_due(p, w, o, "remind");
   a->escalate = parse_due(p, w, o, "escalate");
+  a->limits = ml_fp_own_limits(p, o, w);
   a->ask_ms = 5 * 60 * 1000;
   if (ml_fp_duration(p, w, o, "ask", &a->ask_ms) && !a->has_is_complete)
     ml_fp_fault(p, w, "'ask' says how often 'is_complete' is asked, and there "

@@ -142,6 +142,7 @@ ml_rc bundle_from_row(ml_run *r, const ml_row_bundle *row, ml_err *e) {
   if (rc == ML_OK)
     rc = ml_flow_parse("stored", tree, NULL, NULL, &flows, &count);
   if (rc == ML_OK) {
+    limits_flows(r, flows, count);
     b = bundle_make(row->no, row->hash, row->folder, flows, count, rules,
                     row->at_ms);
     rc = b != NULL ? bundle_add(r, b) : ML_NOMEM;
@@ -484,8 +485,10 @@ static void load_all_answered(loadrun *l) {
   for (evaluated *v = l->good; v != NULL; v = v->next) {
     folders++;
     flows += v->count;
-    for (size_t i = 0; i < v->count; i++)
+    for (size_t i = 0; i < v->count; i++) {
       lanes += v->flows[i]->lane_count;
+      limits_log(r, v->flows[i]);
+    }
   }
   l->rows = ml_arena_zero(&l->arena, sizeof *l->rows * (folders + 1));
   l->names = ml_arena_zero(&l->arena, sizeof *l->names *
@@ -544,8 +547,10 @@ static ml_rc take_folder(loadrun *l, evaluated *v, const ml_json *tree) {
                            &v->count);
   ml_rc rules = folder_rules(v->f->name, tree, load_fault, l, &v->rules);
 
-  if (rc == ML_OK)
+  if (rc == ML_OK) {
+    limits_flows(l->r, v->flows, v->count);
     rc = load_check_templates(l, v);
+  }
   if (rc != ML_OK || rules != ML_OK || v->tree.bad)
     return rc != ML_OK ? rc : rules != ML_OK ? rules : ML_NOMEM;
   add_good(l, v);

@@ -401,6 +401,9 @@ static void tell_answer(call *c, proc *pr, const ml_http_answer *answer) {
   ml_run *r = c->r;
   ml_arena a = {0};
   ml_event ev = {.kind = ML_EV_ANSWERED, .no = c->no, .slice = c->slice};
+  const ml_act *act = ml_process_act(pr->p, c->no);
+  const ml_bounds *own;
+  uint64_t most;
   bool not_yet;
   ml_str why = ML_NOSTR;
   char *text;
@@ -411,6 +414,8 @@ static void tell_answer(call *c, proc *pr, const ml_http_answer *answer) {
     proc_event(r, pr, &ev);
     return;
   }
+  own = act != NULL ? pr->f->activities[act->def].limits : NULL;
+  most = limits_of(r, own, ML_BOUND_RESULT);
   ev.raw = call_answer(r, &a, pr->f, answer, c->take, &not_yet, &why,
                        &ev.after_ms);
   if (not_yet) {
@@ -422,9 +427,13 @@ static void tell_answer(call *c, proc *pr, const ml_http_answer *answer) {
     ev.after_ms = -1;
     ev.text = ML_STR("memory was short for its answer");
   } else {
-    if (ev.raw.n > ML_ENTRY_MAX) {
+    if (ev.raw.n > most) {
       ev.kind = ML_EV_DIED;
-      ev.text = ML_STR("its answer is larger than 1 MiB");
+      text = ml_arena_printf(&a, "its answer is too large: %zu bytes (%s)",
+                             ev.raw.n, ml_bound_told(own, &r->conf.limits,
+                                                     ML_BOUND_RESULT));
+      ev.text = text != NULL ? ml_str_of(text)
+                             : ML_STR("its answer is too large");
     } else {
       text = ml_arena_printf(&a, "%s %d", c->name,
                              answer->end == ML_HTTP_COMPLETE ? answer->status

@@ -36,7 +36,7 @@ bool ml_run_hook_take(ml_run *r, ml_str workflow, ml_str name,
                       ml_rate *rate, int64_t *wait_ms) {
   trigger *t = hook_named(r, workflow, name);
 
-  *rate = rate_default;
+  *rate = r->conf.hook_rate.n > 0 ? r->conf.hook_rate : rate_default;
   if (t == NULL)
     return true;                            /* told by ml_run_hook() */
   if (t->t->rate.n > 0)

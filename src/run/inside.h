@@ -21,7 +21,8 @@
 #include "store/webhook.h"
 
 enum { QUARANTINE_PROCESSES = 10, QUARANTINE_MS = 600000,
-       QUARANTINE_LEASE_MS = 600000 };
+       QUARANTINE_LEASE_MS = 600000,
+       QUARANTINE_AFTER_S = 60 };   /* a person has to lift it */
 
 typedef struct bundle {
   uint32_t no;
@@ -393,6 +394,15 @@ typedef struct taking {          /* what counts as an answer */
 ml_rc call_build(ml_run *r, ml_arena *a, const ml_flow *f, ml_str settings,
                  ml_str want, ml_str key, ml_http_call *out, taking *take,
                  ml_err *e);
+/* The author's limits that are lower than the operator's go with a question;
+** *room holds them until it is asked. */
+void limits_ask(const ml_run *r, const ml_bounds *author, ml_bounds *room,
+                ml_ask *q);
+/* Flows that were read: what their fields may hold. */
+void limits_flows(const ml_run *r, ml_flow **flows, size_t count);
+void limits_log(const ml_run *r, const ml_flow *f);      /* what is lowered */
+/* What counts for an author's script. */
+uint64_t limits_of(const ml_run *r, const ml_bounds *author, ml_bound b);
 /* It stands in its workflow's line. */
 void call_line(const ml_run *r, const ml_flow *f, ml_http_call *call);
 /* An answer as the JSON that goes into a journal, secrets redacted.

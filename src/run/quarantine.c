@@ -112,6 +112,7 @@ ml_rc quarantine_check(const bundle *b, ml_err *e) {
     return ML_OK;
   if (name.n > 60)
     name.n = 60;
+  e->after_s = QUARANTINE_AFTER_S;
   return ml_err_set(e, ML_AGAIN, "", "the scripts of '%.*s' are in quarantine, "
                     "for they ended the workers of more than %d processes; "
                     "`moonlane lift %.*s`, or a mended version, lets them run "

@@ -68,6 +68,10 @@ typedef struct ml_run_conf {
   uint32_t calls_max;            /* outgoing calls of one workflow at once; 0:
                                     ML_CALLS_AT_ONCE; more wait in order.  A
                                     workflow's own `calls` may be less */
+  ml_bounds limits;              /* the operator's for scripts (model/bound.h):
+                                    those that the workers have too */
+  ml_rate hook_rate;             /* of a webhook without one; n 0: 50 a second,
+                                    200 at once */
   uint8_t secret_key[32];        /* AES-256 key of sealed settings */
   bool step_commits;             /* nothing runs ahead of the disk: a step is
                                     begun when the one before is on it */
@@ -126,6 +130,10 @@ void ml_run_load(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
 /* The same without bringing anything into force: `moonlane check`. */
 void ml_run_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
                   ml_run_done_fn *done, void *arg);
+/* Limits of a workflow's author that the operator's are lower than: each is told,
+** `at` is "workflow" or "workflow/activity". */
+void ml_limits_lowered(const ml_run *r, const ml_flow *f, ml_flow_fault_fn *tell,
+                       void *arg);
 
 typedef struct ml_workflow {     /* in force, or with processes */
   uint32_t no;

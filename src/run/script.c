@@ -6,6 +6,7 @@
 ** taken when the attempt begins; the first time the attempt has to be
 ** resumed later it becomes the journal's entry "data.1".
 */
+#include <stdio.h>
 #include <string.h>
 
 #include "run/inside.h"
@@ -82,21 +83,22 @@ static void unask(proc *pr) {
     pr->asked--;
 }
 
-/* The script could not be asked at all: say so on the activity. */
+/* The script could not be asked at all: say so on the activity.  `why` is for
+** ML_CONFLICT. */
 static void cannot_ask(ml_run *r, int64_t n, uint32_t no, uint32_t slice_no,
-                       ml_rc rc) {
+                       ml_rc rc, const char *why) {
   proc *pr = proc_find(r, n);
   ml_event ev = {.kind = ML_EV_DIED, .no = no, .slice = slice_no};
 
   if (pr == NULL || pr->p == NULL)
     return;
-  ev.text = rc == ML_LIMIT
-                ? ML_STR("what the script needs is larger than 16 MiB")
+  ev.text = rc == ML_CONFLICT ? ml_str_of(why)
+                : rc == ML_LIMIT
+                ? ML_STR("what the script needs is larger than a frame to a "
+                         "worker")
                 : rc == ML_REFUSED
                 ? ML_STR("the history of this process has reached its end: it "
                          "may be completed, skipped or cancelled")
-                : rc == ML_CONFLICT
-                ? ML_STR("its journal holds more than 2,000 calls or 8 MiB")
                 : rc == ML_NOT_FOUND ? ML_STR("its bundle is not known here")
                                      : ML_STR("memory is short");
   proc_event(r, pr, &ev);
@@ -240,13 +242,28 @@ static void ran(void *arg, ml_rc rc, const ml_answer *a) {
   slice_free(s);
 }
 
-/* A journal is replayed whole each time: it has an end. */
-static bool too_long(const ml_ask *q) {
+/*
+** A journal is replayed whole each time: it has an end.  One that grew under
+** a higher limit than today's ends here too, told as what it is: *why.
+*/
+static bool too_long(const ml_run *r, const ml_act *a, const ml_flow *f,
+                     const ml_ask *q, char why[240]) {
+  const ml_bounds *own = f->activities[a->def].limits;
   size_t bytes = 0;
+  ml_bound b;
 
   for (size_t i = 0; i < q->journal_count; i++)
     bytes += q->journal[i].answer.n;
-  return q->journal_count > ML_ENTRIES_MAX || bytes > ML_JOURNAL_MAX;
+  if (q->journal_count > limits_of(r, own, ML_BOUND_ENTRIES))
+    b = ML_BOUND_ENTRIES;
+  else if (bytes > limits_of(r, own, ML_BOUND_JOURNAL))
+    b = ML_BOUND_JOURNAL;
+  else
+    return false;
+  snprintf(why, 240, "its journal holds %zu calls with %zu bytes: more than it may "
+           "(%s)", q->journal_count, bytes,
+           ml_bound_told(own, &r->conf.limits, b));
+  return true;
 }
 
 /* The journal of one activity, as the worker wants it. */
@@ -280,6 +297,17 @@ static ml_rc fill_snapshot(proc *pr, slice *s, const ml_act *a, ml_ask *q,
   return q->data.p == NULL || q->process.p == NULL ? ML_NOMEM : ML_OK;
 }
 
+/* How many of them have the limits of the first. */
+static size_t under_one(const ml_flow *f, const ml_act *a,
+                        const ml_follower *behind, size_t count) {
+  const ml_bounds *limits = f->activities[a->def].limits;
+  size_t n = 0;
+
+  while (n < count && f->activities[behind[n].def].limits == limits)
+    n++;
+  return n;
+}
+
 /* The links: what comes behind it if all goes well.  Only the first attempt
 ** of an activity can be followed so: later ones are for what waited. */
 static bool put_links(proc *pr, const ml_act *a, slice *s, ml_ask *q,
@@ -290,6 +318,7 @@ static bool put_links(proc *pr, const ml_act *a, slice *s, ml_ask *q,
   if (a->attempt != 1 || q->journal_count > 0 || !ml_str_is(q->mode, "run"))
     return true;
   s->count = ml_follow(pr->f, pr->p, a, s->behind, ML_LINKS_MAX);
+  s->count = under_one(pr->f, a, s->behind, s->count);
   if (s->count == 0)
     return true;
   list = ml_arena_zero(arena, s->count * sizeof *list);
@@ -314,9 +343,10 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   const ml_act *a = ml_process_act(pr->p, ef->no);
   slice *s;
   ml_ask q = {.kind = ML_ASK_ATTEMPT};
+  ml_bounds limits;
   ml_buf data = {0}, process = {0};
   ml_arena arena = {0};
-  char key[ML_ID_MAX];
+  char key[ML_ID_MAX], why[240] = "";
   ml_rc rc = ML_NOMEM;
 
   if (pr->b->quarantined_ms != 0)
@@ -342,14 +372,16 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
   q.now_ms = now_wall(r);
   q.attempt = a->attempt;
   q.activity = pr->f->activities[a->def].label;
+  limits_ask(r, pr->f->activities[a->def].limits, &limits, &q);
   /* is_complete has an empty journal each time, but what it read in this very
   ** asking stays until it has answered */
   q.journal = journal_of(pr, ef->no, &arena, &q.journal_count);
   if (q.journal == NULL ||
       (!r->conf.step_commits && !put_links(pr, a, s, &q, &arena)))
     goto fail;
-  rc = too_long(&q) ? ML_CONFLICT
-                    : fill_snapshot(pr, s, a, &q, &arena, &data, &process);
+  rc = too_long(r, a, pr->f, &q, why)
+           ? ML_CONFLICT
+           : fill_snapshot(pr, s, a, &q, &arena, &data, &process);
   if (rc == ML_OK)
     rc = ask(r, pr, s, &q, ran);
   if (rc == ML_OK)
@@ -361,7 +393,7 @@ fail:
   ml_buf_free(&process);
   ml_arena_free(&arena);
   if (rc != ML_OK)
-    cannot_ask(r, pr->n, ef->no, ef->slice, rc);
+    cannot_ask(r, pr->n, ef->no, ef->slice, rc, why);
 }
 
 /* ---- conditions ---- */
@@ -431,6 +463,7 @@ static void judged(void *arg, ml_rc rc, const ml_answer *a) {
 void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
   slice *s;
   ml_ask q = {.kind = ML_ASK_JUDGE};
+  ml_bounds limits;
   ml_buf data = {0}, process = {0};
   ml_arena arena = {0};
   char key[ML_ID_MAX];
@@ -452,6 +485,7 @@ void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
   q.id = (uint64_t)pr->n;
   q.flow = pr->f->index;
   q.path = ef->text;
+  limits_ask(r, pr->f->limits, &limits, &q);
   ml_id_text(key, pr->p->id, ef->no);
   q.key = ml_str_of(key);
   q.settings = pr->p->settings.p != NULL ? pr->p->settings : ML_STR("{}");

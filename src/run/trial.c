@@ -141,6 +141,7 @@ static void judged(void *arg, ml_rc rc, const ml_answer *a);
 
 static ml_rc ask(trial *t) {
   ml_ask q = {.kind = ML_ASK_OBJECT};
+  ml_bounds limits;
   ml_buf payload = {0}, data = {0}, process = {0};
   char key[ML_ID_MAX];
   ml_rc rc = ML_NOMEM;
@@ -153,6 +154,7 @@ static ml_rc ask(trial *t) {
   q.owner = owner_of(t->r, t->pr->b->folder);
   q.id = (uint64_t)t->n;
   q.flow = t->pr->f->index;
+  limits_ask(t->r, t->pr->f->limits, &limits, &q);
   q.key = ml_str_of(key);
   q.now_ms = now_wall(t->r);
   q.settings = t->q->settings.p != NULL ? t->q->settings : ML_STR("{}");

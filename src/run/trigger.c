@@ -616,17 +616,20 @@ static void sliced(void *arg, ml_rc rc, const ml_answer *a) {
 
 static void next_slice(trun *x) {
   ml_ask q = {.kind = ML_ASK_TRIGGER};
+  ml_bounds limits;
   ml_err e = {0};
   char path[16];
   ml_rc rc = quarantine_check(x->t->b, &e);
 
   if (rc != ML_OK) {
+    x->e = e;
     fail(x, rc, "", ml_str_of(e.text));
     return;
   }
   memcpy(q.bundle, x->t->b->hash, sizeof q.bundle);
   q.owner = owner_of(x->r, x->t->b->folder);
   q.flow = x->t->f->index;
+  limits_ask(x->r, x->t->f->limits, &limits, &q);
   snprintf(path, sizeof path, "%u", x->t->t->index);
   q.path = ml_str_of(path);
   q.mode = x->mode;

@@ -233,3 +233,13 @@ void ml_bind_open(ml_box *b, ml_slice **slice) {
   lua_setfield(L, -2, "require");
   lua_pop(L, 3);
 }
+
+/* ---- limits ---- */
+
+uint64_t ml_bind_bound(const ml_slice *s, ml_bound b) {
+  return ml_bound_of(s->q->limits, s->limits, b, NULL);
+}
+
+const char *ml_bind_told(const ml_slice *s, ml_bound b) {
+  return ml_bound_told(s->q->limits, s->limits, b);
+}

@@ -17,7 +17,7 @@
 
 enum {
   ML_HELD_FIELDS_MAX = 1000,       /* different fields one slice assigns */
-  ML_HELD_BYTES_MAX = 8 << 20,     /* of what it holds back */
+  ML_HELD_BYTES_MAX = 8 << 20,     /* of what it holds back; or eight values */
   ML_LOG_BYTES_MAX = 64 << 10
 };
 
@@ -35,6 +35,7 @@ typedef struct ml_held {           /* a field that was assigned */
 /* One slice under way: the question, and what its answer gathers. */
 typedef struct ml_slice {
   const ml_ask *q;
+  const ml_bounds *limits;         /* the operator's; the author's are q's */
   ml_str line;                     /* EVAL: of the REPL */
   ml_arena arena;
   ml_buf scratch;                  /* conversions; one at a time */
@@ -50,7 +51,8 @@ typedef struct ml_slice {
   ml_count *counts;   size_t count_n;
   size_t cursor;                   /* in the journal: where the next is looked for */
   ml_entry *entries;  size_t entry_n;
-  size_t entry_bytes;
+  size_t entry_bytes;              /* with those of the question's journal, */
+  bool entries_summed;             /* once they were looked at */
   ml_held *held;      size_t held_n;
   size_t held_bytes;
   ml_buf subject, state, assign;   /* set when has_... */
@@ -69,6 +71,9 @@ void ml_bind_open(ml_box *b, ml_slice **slice);
 /* ---- for the bind_*.c files ---- */
 
 ml_slice *ml_bind_slice(lua_State *L);          /* raises when there is none */
+/* What counts for this slice, and how a sentence tells of it. */
+uint64_t ml_bind_bound(const ml_slice *s, ml_bound b);
+const char *ml_bind_told(const ml_slice *s, ml_bound b);
 /* Copy into the slice's arena; raises when memory is short. */
 ml_str ml_bind_keep(lua_State *L, ml_str s);
 ml_str ml_bind_text(lua_State *L, int arg);

@@ -122,6 +122,20 @@ static void hash_of(lua_State *L, ml_callk kind, ml_str text,
   memcpy(out, full, 16);
 }
 
+static void room_for_one(lua_State *L, const ml_slice *s) {
+  if (s->q->journal_count + s->entry_n >= ml_bind_bound(s, ML_BOUND_ENTRIES))
+    ml_bind_raise(L, "the journal has no room for one more entry (%s)",
+                  ml_bind_told(s, ML_BOUND_ENTRIES));
+}
+
+/* Of the question's and of those the slice has made. */
+static size_t journal_bytes(ml_slice *s) {
+  for (size_t i = 0; !s->entries_summed && i < s->q->journal_count; i++)
+    s->entry_bytes += s->q->journal[i].call.n + s->q->journal[i].answer.n;
+  s->entries_summed = true;
+  return s->entry_bytes;
+}
+
 /*
 ** call(kind, name or nil, want, hashed or nil, shown or nil)
 **   -> answer (JSON), call name
@@ -141,9 +155,8 @@ static int host_call(lua_State *L) {
   call = next_call(L, kind, name);
   hash_of(L, kind, hashed, hash);
   e = find(s, call);
-  if (e == NULL && s->q->journal_count + s->entry_n >= ML_ENTRIES_MAX)
-    return ml_bind_raise(L, "more than %d entries in the journal",
-                         ML_ENTRIES_MAX);
+  if (e == NULL)
+    room_for_one(L, s);
   if (e == NULL) {
     s->want_call = call;
     s->want_kind = kind;
@@ -192,15 +205,16 @@ static int host_entry(lua_State *L) {
   ml_entry e = {.kind = kind_arg(L, 1)};
   size_t n = s->entry_n;
 
-  if (s->q->journal_count + n >= ML_ENTRIES_MAX)
-    return ml_bind_raise(L, "more than %d entries in the journal",
-                         ML_ENTRIES_MAX);
+  room_for_one(L, s);
   e.call = ml_bind_text(L, 2);
   e.answer = ml_bind_text(L, 3);
-  if (e.answer.n > ML_ENTRY_MAX ||
-      s->entry_bytes + e.answer.n + e.call.n > ML_JOURNAL_MAX)
-    return ml_bind_raise(L, "the journal would grow beyond %d MiB",
-                         ML_JOURNAL_MAX >> 20);
+  if (e.answer.n > ml_bind_bound(s, ML_BOUND_RESULT))
+    return ml_bind_raise(L, "an entry of the journal would have %d bytes (%s)",
+                         (int)e.answer.n, ml_bind_told(s, ML_BOUND_RESULT));
+  if (journal_bytes(s) + e.answer.n + e.call.n >
+      ml_bind_bound(s, ML_BOUND_JOURNAL))
+    return ml_bind_raise(L, "the journal would grow too long (%s)",
+                         ml_bind_told(s, ML_BOUND_JOURNAL));
   ml_box_charge_bytes(L, e.answer.n);
   e.call = ml_bind_keep(L, e.call);
   e.answer = ml_bind_keep(L, e.answer);

@@ -27,6 +27,12 @@ static ml_held *held_of(lua_State *L, ml_str id) {
   return h;
 }
 
+static size_t held_max(const ml_slice *s) {
+  size_t eight = 8 * (size_t)ml_bind_bound(s, ML_BOUND_RESULT);
+
+  return eight > ML_HELD_BYTES_MAX ? eight : ML_HELD_BYTES_MAX;
+}
+
 /* set(id, JSON): the field's value; "null" clears */
 static int host_set(lua_State *L) {
   ml_slice *s = ml_bind_slice(L);
@@ -38,9 +44,9 @@ static int host_set(lua_State *L) {
   if (!ml_text_utf8(id) || id.n > 200)
     return ml_bind_raise(L, "a field's id is at most 200 bytes of text");
   h = held_of(L, id);
-  if (s->held_bytes - h->json.len + json.n > ML_HELD_BYTES_MAX)
+  if (s->held_bytes - h->json.len + json.n > held_max(s))
     return ml_bind_raise(L, "what is assigned to ctx.data is more than %d MiB",
-                         ML_HELD_BYTES_MAX >> 20);
+                         (int)(held_max(s) >> 20));
   s->held_bytes = s->held_bytes - h->json.len + json.n;
   ml_buf_reset(&h->json);
   ml_buf_put(&h->json, json.p, json.n);

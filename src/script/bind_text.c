@@ -13,13 +13,19 @@
 static ml_rc convert(lua_State *L, ml_slice *s, const char *name, bool tree,
                      ml_err *e) {
   static const ml_convert_limits whole = {ML_TREE_NODES_MAX,
-                                          ML_TREE_BYTES_MAX - 64};
+                                          ML_TREE_BYTES_MAX - 64, NULL};
+  bool over = false;
+  const ml_convert_limits one = {
+    .bytes = (size_t)ml_bind_bound(s, ML_BOUND_RESULT), .over = &over};
   ml_rc rc;
 
   ml_buf_reset(&s->scratch);
-  rc = ml_convert_to_json(L, 1, name, tree ? &whole : NULL, &s->scratch, e);
+  rc = ml_convert_to_json(L, 1, name, tree ? &whole : &one, &s->scratch, e);
   if (rc == ML_OK && s->scratch.bad)
     rc = ML_NOMEM;
+  if (over)
+    ml_err_set(e, rc, e->at, "%.300s (%s)", e->text,
+               ml_bind_told(s, ML_BOUND_RESULT));
   ml_box_charge(L, s->scratch.len / 16 + 1);
   return rc;
 }

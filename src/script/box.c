@@ -319,14 +319,14 @@ void ml_box_set_limits(ml_box *b, const ml_box_limits *limits) {
   l.units = l.units != 0 ? l.units : 20000000;
   l.soft_ms = l.soft_ms != 0 ? l.soft_ms : 1000;
   l.memory = l.memory != 0 ? l.memory : 32 * MIB;
-  l.block = l.block != 0 ? l.block : 8 * MIB;
+  l.block = l.block != 0 ? l.block : l.memory > 32 * MIB ? l.memory / 4 : 8 * MIB;
   l.coroutines = l.coroutines != 0 ? l.coroutines : 1000;
   b->limits = l;
   ml_region_limit(b->region, l.memory, l.block, l.block / 2);
 }
 
 /* The mapping: room for twice the limit, as pieces of odd sizes leave gaps. */
-static size_t region_size(size_t memory) {
+size_t ml_box_mapped(size_t memory) {
   size_t size = memory < 32 * MIB ? 2 * memory : memory + memory / 2;
 
   if (memory >= 32 * MIB && size < 64 * MIB)
@@ -344,7 +344,7 @@ ml_rc ml_box_new(const ml_box_limits *limits, ml_box **out) {
   if (b == NULL)
     return ML_NOMEM;
   b->host = true;
-  rc = ml_region_new(region_size(memory), &b->region);
+  rc = ml_region_new(ml_box_mapped(memory), &b->region);
   if (rc != ML_OK)
     goto fail;
   ml_box_set_limits(b, limits);

@@ -70,13 +70,17 @@ typedef struct ml_box_limits {
   uint64_t units;        /* 20,000,000 a slice */
   int64_t soft_ms;       /* 1,000 of CPU time a slice */
   size_t memory;         /* 32 MiB */
-  size_t block;          /* 8 MiB; one string: half of it */
+  size_t block;          /* 8 MiB, or a quarter of the memory if that is more;
+                            one string: half of it */
   uint32_t coroutines;   /* 1,000 that have not ended */
+  const char *coroutines_by;   /* who says so; static, or NULL */
   bool counting;         /* count VM instructions */
 } ml_box_limits;
 
-#define ML_BOX_SOURCE_MAX ((size_t)256 * 1024)   /* bytes of one source file */
+#define ML_BOX_SOURCE_MAX ((size_t)1024 * 1024)  /* bytes of one source file */
 
+/* Bytes of address space that a box with so much memory takes. */
+size_t ml_box_mapped(size_t memory);
 ml_rc ml_box_new(const ml_box_limits *limits, ml_box **out);  /* may be NULL */
 void ml_box_free(ml_box *b);                     /* NULL is allowed */
 

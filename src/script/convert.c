@@ -101,6 +101,7 @@ typedef struct writer {
   ml_buf *out;
   size_t start, bytes;      /* of out when begun; how many may be added */
   uint32_t nodes;           /* left */
+  bool *over;
   ml_err *e;
   const char *name;
   int depth;
@@ -153,19 +154,23 @@ ml_rc refuse(writer *w, ml_rc rc, const char *fmt, ...) {
   return rc;
 }
 
+static ml_rc too_long(writer *w) {
+  if (w->over != NULL)
+    *w->over = true;
+  return refuse(w, ML_LIMIT, "it makes more than %zu bytes of JSON", w->bytes);
+}
+
 static ml_rc check_room(writer *w) {
   if (w->out->bad)
     return ML_NOMEM;
   if (w->out->len - w->start > w->bytes)
-    return refuse(w, ML_LIMIT, "it makes more than %zu bytes of JSON",
-                  w->bytes);
+    return too_long(w);
   return ML_OK;
 }
 
 static ml_rc write_text(writer *w, ml_str s) {
   if (s.n > w->bytes)
-    return refuse(w, ML_LIMIT, "it makes more than %zu bytes of JSON",
-                  w->bytes);
+    return too_long(w);
   if (!ml_text_utf8(s))
     return refuse(w, ML_INVALID, "a text must be valid UTF-8");
   ml_json_put_str(w->out, s);
@@ -408,6 +413,7 @@ ml_rc ml_convert_to_json(lua_State *L, int idx, const char *name,
   w.name = name;
   w.e = e;
   w.nodes = limits != NULL && limits->nodes != 0 ? limits->nodes : NODES_MAX;
+  w.over = limits != NULL ? limits->over : NULL;
   w.bytes = limits != NULL && limits->bytes != 0 ? limits->bytes : BYTES_MAX;
   if (!lua_checkstack(L, 8))
     return ml_err_set(e, ML_NOMEM, name, "memory is short");

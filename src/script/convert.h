@@ -38,6 +38,7 @@
 typedef struct ml_convert_limits {
   uint32_t nodes;        /* 100,000 values */
   size_t bytes;          /* 1 MiB of JSON */
+  bool *over;            /* set when it was those; or NULL */
 } ml_convert_limits;
 
 /*

@@ -247,7 +247,7 @@ static ml_rc ask(ml_script *s, const ml_ask *ask_, ml_answer_fn *fn,
   if (ml_stock_named(ask_->bundle) && ask_->source_count == 0 &&
       ml_stock_find(&h->stock, ask_->bundle) == NULL)
     return ML_NOT_FOUND;
-  rc = ml_quest_new(ask_, h->last_id + 1, false, fn, arg, &q);
+  rc = ml_quest_new(ask_, h->last_id + 1, false, h->frame_max, fn, arg, &q);
   if (rc != ML_OK)
     return rc;
   h->last_id++;
@@ -376,6 +376,22 @@ static void on_watch(void *arg) {
 
 /* ---- life ---- */
 
+static uint64_t most_of(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
+static int64_t kill_ms(const ml_bounds *limits, ml_ask_kind kind) {
+  bool rule = kind == ML_ASK_RULE || kind == ML_ASK_OBJECT;
+  ml_bound b = rule ? ML_BOUND_RULE_TIME : ML_BOUND_TIME;
+  uint64_t time = most_of(ml_bound_of(NULL, limits, b, NULL), ml_bound_rows[b].usual);
+  int64_t ms = ml_bound_kill_ms((int64_t)time, rule);
+  int64_t most = ml_bound_kill_ms((int64_t)ml_bound_rows[b].most, rule);
+
+  if (kind == ML_ASK_OBJECT)
+    ms = 2 * ms < most ? 2 * ms : most;
+  return ms;
+}
+
 static void defaults(host *h, const ml_host_conf *conf) {
   static const ml_host_conf none;
   ml_host_conf *c = &h->conf;
@@ -390,13 +406,14 @@ static void defaults(host *h, const ml_host_conf *conf) {
   h->place_count = c->workers;
   for (i = 0; i < ML_ASK_COUNT; i++)
     if (c->hard_ms[i] == 0)
-      c->hard_ms[i] = i == ML_ASK_RULE ? 200 : i == ML_ASK_OBJECT ? 400 : 2000;
+      c->hard_ms[i] = kill_ms(&c->limits, (ml_ask_kind)i);
   if (c->program == NULL)
     c->program = ML_TEMPLATE_PROGRAM;
   if (c->steal_ms == 0)
     c->steal_ms = 25;
   if (c->recycle_bytes == 0)
-    c->recycle_bytes = 512u << 20;
+    c->recycle_bytes = most_of(512u << 20, 4 * ml_bound_of(NULL, &c->limits,
+                                                           ML_BOUND_MEMORY, NULL));
   if (c->recycle_cpu_ms == 0)
     c->recycle_cpu_ms = 600000;
 }
@@ -413,11 +430,15 @@ ml_rc ml_host_new(ml_loop *l, const ml_host_conf *conf, ml_script **out,
   h->api = (ml_script){.ask = ask, .bundle = bundle};
   h->loop = l;
   defaults(h, conf);
+  h->frame_max = ml_bounds_frame(&h->conf.limits);
+  if (ml_bounds_any(&h->conf.limits))
+    ml_ask_pack(&h->hello, &(ml_ask){.kind = ML_ASK_LIMITS,
+                                     .limits = &h->conf.limits});
   for (i = 0; i < PLACES_MAX; i++)
     h->places[i] = (place){.h = h, .i = (int)i, .line = {.fd = -1}};
   h->watch = ml_loop_timer_new(l, on_watch, h);
   h->respite = ml_loop_timer_new(l, ml_host_respite, h);
-  if (h->watch == NULL || h->respite == NULL)
+  if (h->watch == NULL || h->respite == NULL || h->hello.bad)
     goto fail;
   rc = ml_crew_new(l, h->conf.program, h->conf.insecure,
                    &(ml_crew_calls){ml_host_born, ml_host_died, ml_host_ready,
@@ -453,6 +474,7 @@ void ml_host_free(ml_script *s) {
   ml_loop_timer_free(h->watch);
   ml_loop_timer_free(h->respite);
   ml_stock_free(&h->stock);
+  ml_buf_free(&h->hello);
   ml_mem_free(h);
 }
 

@@ -19,6 +19,8 @@
 **   slices more are made, a few; a bundle with such slices keeps to as many
 **   workers as there are otherwise, to one when others have some too, and the
 **   last of those made are kept from bundles that ran long lately.
+** - A slice with a time of its author's or the operator's own is ended at it, by
+**   the counted run too: the clock decides then, not only the units.
 ** - The hard clock is of time that the worker was given: on a full machine a
 **   slice may take up to three times as long before it is killed.
 **
@@ -68,10 +70,13 @@ typedef struct ml_host_conf {
   const char *program;         /* "/proc/self/exe"; run with the argument
                                   --script-template: ml_template_main(3) */
   bool insecure;               /* go on where the kernel has no jail */
-  int64_t hard_ms[ML_ASK_COUNT];   /* of one slice; 2,000, a rule 200, what is
-                                  derived and its rules 400 */
+  ml_bounds limits;            /* the operator's (model/bound.h) */
+  int64_t hard_ms[ML_ASK_COUNT];   /* of one slice; as its time says: 2,000, a
+                                  rule 200, what is derived and its rules 400.
+                                  A time below the default ends a slice sooner,
+                                  this stays */
   int64_t steal_ms;            /* 25 */
-  uint64_t recycle_bytes;      /* resident; 512 MiB */
+  uint64_t recycle_bytes;      /* resident; 512 MiB, or four states */
   int64_t recycle_cpu_ms;      /* 600,000 */
 } ml_host_conf;
 
@@ -102,9 +107,10 @@ int ml_host_pid(const ml_script *s, int i);
 ** The same worker in this process, without a jail.  Everything runs under
 ** the counting hook, so that results do not depend on time.  Answers are
 ** delivered by _turn, which gives how many; it takes what was asked before
-** and leaves what its call-backs ask to the next turn.
+** and leaves what its call-backs ask to the next turn.  limits: the operator's,
+** or NULL.
 */
-ml_rc ml_script_inline_new(ml_script **out);
+ml_rc ml_script_inline_new(const ml_bounds *limits, ml_script **out);
 size_t ml_script_inline_turn(ml_script *s);
 void ml_script_inline_free(ml_script *s);        /* NULL allowed */
 

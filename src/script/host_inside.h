@@ -90,6 +90,8 @@ typedef struct host {
   ml_stock stock;
   ml_quests waiting;
   uint64_t last_id;
+  ml_buf hello;                /* the operator's limits, for every new worker */
+  size_t frame_max;
   unsigned place_count;        /* that are to be filled: as many as workers,
                                   more while all of those are slow */
   place places[PLACES_MAX];

@@ -53,11 +53,15 @@ void ml_host_ask_again(host *h, flight *f) {
 
 /* ---- blame ---- */
 
-static void limit_text(char *out, size_t size, fall why, int status,
-                       int64_t hard_ms) {
+static void limit_text(char *out, size_t size, const host *h, ml_ask_kind kind,
+                       fall why, int status) {
+  bool rule = kind == ML_ASK_RULE || kind == ML_ASK_OBJECT;
+
   if (why == BY_CLOCK)
-    snprintf(out, size, "still running after %lld ms (hard clock)",
-             (long long)hard_ms);
+    snprintf(out, size, "still running after %lld ms (hard clock; %s)",
+             (long long)h->conf.hard_ms[kind],
+             ml_bound_told(NULL, &h->conf.limits,
+                           rule ? ML_BOUND_RULE_TIME : ML_BOUND_TIME));
   else if (why == BY_FRAME)
     snprintf(out, size, "the worker answered something not well-formed");
   else if (WIFSIGNALED(status))
@@ -76,7 +80,7 @@ static void limit_text(char *out, size_t size, fall why, int status,
 ** for ever.  A SIGKILL or SIGTERM that we did not send is not.
 */
 static void blame(host *h, flight *f, fall why, int status) {
-  char text[160];
+  char text[240];
   ml_answer r = {.end = ML_END_BROKE};
   ml_quest *q = f->q;
 
@@ -88,7 +92,7 @@ static void blame(host *h, flight *f, fall why, int status) {
     return;
   }
   f->q = NULL;
-  limit_text(text, sizeof text, why, status, h->conf.hard_ms[q->kind]);
+  limit_text(text, sizeof text, h, q->kind, why, status);
   r.text = ml_str_of(text);
   h->stats.answered++;
   ml_quest_end(q, ML_LIMIT, &r);
@@ -229,6 +233,8 @@ static bool take(place *p, int kind, ml_str record) {
     return true;
   }
   rc = kind == ML_ANSWER_DONE ? ml_answer_unpack(&a, record, &r) : ML_CORRUPT;
+  if (rc == ML_OK && !ml_answer_within(&r, &h->conf.limits))
+    rc = ML_CORRUPT;
   if (rc == ML_CORRUPT || (rc == ML_OK && r.id != ml_host_flight(p, 0)->id &&
                            !ML_PLANTED(worker_trusted))) {
     ml_arena_free(&a);
@@ -259,7 +265,8 @@ static bool take_all(place *p) {
   int kind;
 
   while (p->state == ALIVE) {
-    n = ml_frame_next(p->in.p + at, p->in.len - at, &kind, &record);
+    n = ml_frame_within(p->in.p + at, p->in.len - at, p->h->frame_max, &kind,
+                        &record);
     if (n <= 0 || !take(p, kind, record))
       break;
     at += (size_t)n;
@@ -370,8 +377,9 @@ static void order(place *p) {
   p->slow = p->retiring = p->useful = false;
   p->watch = ml_loop_fd_new(h->loop, p->line.fd, on_line, p);
   p->state = ALIVE;
+  ml_buf_put(&p->out, h->hello.p, h->hello.len);
   h->stats.born++;
-  if (p->watch == NULL) {
+  if (p->watch == NULL || p->out.bad) {
     ml_host_fell(p, BY_NOBODY);
     return;
   }

@@ -12,6 +12,7 @@ typedef struct inl {
   ml_quests waiting;
   uint64_t last_id;
   ml_buf out;
+  ml_bounds limits;            /* the operator's */
 } inl;
 
 static ml_rc ask(ml_script *s, const ml_ask *q, ml_answer_fn *fn, void *arg) {
@@ -22,7 +23,8 @@ static ml_rc ask(ml_script *s, const ml_ask *q, ml_answer_fn *fn, void *arg) {
   if (ml_stock_named(q->bundle) && q->source_count == 0 &&
       ml_stock_find(&i->stock, q->bundle) == NULL)
     return ML_NOT_FOUND;
-  rc = ml_quest_new(q, ++i->last_id, true, fn, arg, &n);
+  rc = ml_quest_new(q, ++i->last_id, true, ml_bounds_frame(&i->limits), fn, arg,
+                    &n);
   if (rc == ML_OK)
     ml_quests_add(&i->waiting, n);
   return rc;
@@ -77,7 +79,7 @@ size_t ml_script_inline_turn(ml_script *s) {
   return n;
 }
 
-ml_rc ml_script_inline_new(ml_script **out) {
+ml_rc ml_script_inline_new(const ml_bounds *limits, ml_script **out) {
   inl *i = ml_mem_zero(sizeof *i);
   ml_rc rc;
 
@@ -85,7 +87,10 @@ ml_rc ml_script_inline_new(ml_script **out) {
   if (i == NULL)
     return ML_NOMEM;
   i->api = (ml_script){.ask = ask, .bundle = bundle};
-  rc = ml_worker_new(&(ml_worker_conf){.counting = true}, &i->w);
+  if (limits != NULL)
+    i->limits = *limits;
+  rc = ml_worker_new(&(ml_worker_conf){.counting = true, .limits = i->limits},
+                     &i->w);
   if (rc != ML_OK) {
     ml_mem_free(i);
     return rc;

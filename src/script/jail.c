@@ -35,7 +35,6 @@
 #endif
 
 #define MIB ((size_t)1 << 20)
-#define STATE_BYTES (72 * MIB)
 #define BASE_BYTES (128 * MIB)
 
 /* The kernel's ruleset, newer than some headers: rights over files (ABI 1),
@@ -114,7 +113,7 @@ static ml_rc limit(int what, rlim_t n, ml_err *e) {
 }
 
 static ml_rc set_limits(const ml_jail_conf *conf, ml_err *e) {
-  size_t each = conf->state_bytes != 0 ? conf->state_bytes : STATE_BYTES;
+  size_t each = conf->state_bytes != 0 ? conf->state_bytes : ML_JAIL_STATE_BYTES;
   ml_rc rc = ML_OK;
 
   if (!WIDE)

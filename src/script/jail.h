@@ -19,9 +19,11 @@
 
 #include "base/rc.h"
 
+#define ML_JAIL_STATE_BYTES ((size_t)72 << 20)
+
 typedef struct ml_jail_conf {
   uint32_t states;       /* Lua states at a time; address space is */
-  size_t state_bytes;    /* states * state_bytes + 128 MiB; 0: 72 MiB, which is
+  size_t state_bytes;    /* states * state_bytes + 128 MiB; 0: the above, which is
                             a box of 32 MiB with its image */
   const int *keep;       /* descriptors to keep: all others are closed.  NULL:
                             the caller has closed them, none is touched */

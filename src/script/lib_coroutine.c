@@ -51,8 +51,11 @@ static int co_create(lua_State *L) {
   if (b->coroutines >= b->limits.coroutines) {
     b->coroutines = count_live(L);
     if (b->coroutines >= b->limits.coroutines)
-      return luaL_error(L, "too many coroutines: %d have not ended",
-                        (int)b->coroutines);
+      return luaL_error(L, "too many coroutines: %d have not ended "
+                        "(limit coroutines = %d, %s)", (int)b->coroutines,
+                        (int)b->limits.coroutines,
+                        b->limits.coroutines_by != NULL ? b->limits.coroutines_by
+                                                        : "the default");
   }
   co = lua_newthread(L);
   lua_pushvalue(L, 1);

@@ -5,6 +5,8 @@
 
 #include "script/frame.h"
 
+enum { FRAME_LENGTH = 4 };     /* its own bytes are not counted in it */
+
 static ml_rc pack(ml_quest *q, const ml_ask *ask) {
   ml_buf b = {0};
 
@@ -25,7 +27,7 @@ static void quest_free(ml_quest *q) {
   ml_mem_free(q);
 }
 
-ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
+ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count, size_t most,
                    ml_answer_fn *fn, void *arg, ml_quest **out) {
   ml_quest *q = ml_mem_zero(sizeof *q);
   ml_ask copy = *ask;
@@ -42,6 +44,8 @@ ml_rc ml_quest_new(const ml_ask *ask, uint64_t id, bool count,
   copy.id = id;
   copy.count_units = q->counted;
   rc = pack(q, &copy);
+  if (rc == ML_OK && q->frame.len - FRAME_LENGTH > most)
+    rc = ML_LIMIT;
   if (rc != ML_OK) {
     quest_free(q);
     return rc;

@@ -23,9 +23,9 @@ typedef struct ml_quest {
 } ml_quest;
 
 /* Copy the question.  `count`: under the counting hook from the start.
-** ML_NOMEM, ML_LIMIT. */
-ml_rc ml_quest_new(const ml_ask *q, uint64_t id, bool count, ml_answer_fn *fn,
-                   void *arg, ml_quest **out);
+** ML_NOMEM; ML_LIMIT: it takes more than `most` bytes. */
+ml_rc ml_quest_new(const ml_ask *q, uint64_t id, bool count, size_t most,
+                   ml_answer_fn *fn, void *arg, ml_quest **out);
 /* Ask it again under the counting hook; or after a death.  By itself, without
 ** links, so that the verdict is on what is to be judged. */
 ml_rc ml_quest_count(ml_quest *q);

@@ -53,7 +53,7 @@ ml_rc ml_stock_put(ml_stock *s, const uint8_t hash[32], const ml_source *src,
     return ML_OK;
   for (i = 0; i < n; i++)
     bytes += src[i].name.n + src[i].text.n + 32;
-  if (n > ML_SOURCES_MAX || bytes > ML_FRAME_MAX - 4096)
+  if (n > ML_SOURCES_MAX || bytes > ML_FRAME_USUAL - 4096)
     return ML_LIMIT;
   it = ml_mem_zero(sizeof *it);
   if (it == NULL)

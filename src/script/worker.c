@@ -9,11 +9,12 @@
 #include "base/plant.h"
 #include "base/text.h"
 #include "script/frame.h"
+#include "script/jail.h"
 #include "script/worker_inside.h"
 
 enum {
-  BUNDLES = 64, IMAGES = 64, RULE_UNITS = 1000000, RULE_SOFT_MS = 50,
-  OBJECT_UNITS = 2000000, OBJECT_SOFT_MS = 100,
+  BUNDLES = 64, IMAGES = 64, IMAGES_MIN = 4,
+  FRAMES = 3,                  /* one comes, one is taken apart, one goes */
   RUN_ON_US = 1000             /* links are begun for so long */
 };
 
@@ -71,22 +72,6 @@ static ml_end end_of(ml_box_class c) {
   }
 }
 
-/* message, at, traceback of a slice that went wrong. */
-void ml_worker_error(ml_arena *a, const image *im, ml_box_class c,
-                      ml_answer *r) {
-  const char *m = ml_box_message(im->box), *t = ml_box_traceback(im->box);
-  size_t n = place_at(im->b, m);
-  ml_str at = n > 0 ? (ml_str){m, n} : author_line(im->b, t);
-
-  if (n > 0 && m[n] == ':' && m[n + 1] == ' ')
-    m += n + 2;
-  r->end = end_of(c);
-  r->text = ml_slice_clean(a, ml_str_of(m), ML_ERROR_MAX);
-  if (at.p != NULL)
-    r->at = ml_slice_clean(a, at, ML_ERROR_MAX);
-  r->traceback = ml_slice_clean(a, ml_str_of(t), ML_ERROR_MAX);
-}
-
 void ml_worker_broke(ml_answer *r, const char *text) {
   r->end = ML_END_BROKE;
   r->text = ml_str_of(text);
@@ -98,21 +83,90 @@ bool ml_worker_is_line(const ml_ask *q) {
   return q->kind == ML_ASK_EVAL && !ml_str_is(q->mode, "try");
 }
 
-ml_box_limits ml_worker_limits(const ml_worker *w, const ml_ask *q) {
-  ml_box_limits l = {.units = q->units, .soft_ms = q->soft_ms,
-                     .counting = q->count_units || w->conf.counting};
+/* A bundle is evaluated under the operator's limits where they are above the
+** usual ones: below them there would be no workflow whose limit to tell of. */
+uint64_t ml_worker_bound(const ml_worker *w, const ml_ask *q, ml_bound b) {
+  uint64_t v = ml_bound_of(q->limits, &w->conf.limits, b, NULL);
+  uint64_t usual = ml_bound_rows[b].usual;
 
-  if (q->kind == ML_ASK_RULE && l.units == 0)
-    l.units = RULE_UNITS;
-  if (q->kind == ML_ASK_RULE && l.soft_ms == 0)
-    l.soft_ms = RULE_SOFT_MS;
-  if (q->kind == ML_ASK_OBJECT && l.units == 0)
-    l.units = OBJECT_UNITS;
-  if (q->kind == ML_ASK_OBJECT && l.soft_ms == 0)
-    l.soft_ms = OBJECT_SOFT_MS;
-  if (l.counting)
+  return q->kind == ML_ASK_DEFINE && v < usual && b != ML_BOUND_SOURCE ? usual : v;
+}
+
+static bool is_rule(const ml_ask *q) {
+  return q->kind == ML_ASK_RULE || q->kind == ML_ASK_OBJECT;
+}
+
+/* Has somebody said how long a slice may take? */
+static bool timed(const ml_worker *w, const ml_ask *q, ml_bound b) {
+  return !w->conf.counting && q->kind != ML_ASK_DEFINE && ((q->limits != NULL && q->limits->v[b] != 0) ||
+                               w->conf.limits.v[b] != 0);
+}
+
+ml_box_limits ml_worker_limits(const ml_worker *w, const ml_ask *q) {
+  ml_bound units = is_rule(q) ? ML_BOUND_RULE_UNITS : ML_BOUND_UNITS;
+  ml_bound time = is_rule(q) ? ML_BOUND_RULE_TIME : ML_BOUND_TIME;
+  ml_box_limits l = {
+    .units = ml_worker_bound(w, q, units),
+    .soft_ms = (int64_t)ml_worker_bound(w, q, time),
+    .memory = (size_t)ml_worker_bound(w, q, ML_BOUND_MEMORY),
+    .counting = q->count_units || w->conf.counting};
+
+  l.coroutines = (uint32_t)ml_worker_bound(w, q, ML_BOUND_COROUTINES);
+  ml_bound_of(q->limits, &w->conf.limits, ML_BOUND_COROUTINES, &l.coroutines_by);
+
+  if (q->kind == ML_ASK_OBJECT) {
+    l.units = ml_bound_twice(units, l.units);
+    l.soft_ms = (int64_t)ml_bound_twice(time, (uint64_t)l.soft_ms);
+  }
+  /* without the hook only what is charged counts: who lowered it wants all */
+  l.counting = l.counting ||
+               ml_worker_bound(w, q, units) < ml_bound_rows[units].usual;
+  if (l.counting && !timed(w, q, time))
     l.soft_ms = INT64_MAX / 4;     /* units alone give the verdict */
   return l;
+}
+
+/* Which limit ended a slice; or none that has a name. */
+static int bound_of_class(const ml_ask *q, ml_box_class c) {
+  switch (c) {
+  case ML_BOX_CPU:
+    return is_rule(q) ? ML_BOUND_RULE_UNITS : ML_BOUND_UNITS;
+  case ML_BOX_CLOCK:
+    return is_rule(q) ? ML_BOUND_RULE_TIME : ML_BOUND_TIME;
+  case ML_BOX_MEMORY:
+    return ML_BOUND_MEMORY;
+  default:
+    return -1;
+  }
+}
+
+/* What the box said, and which limit that was. */
+static ml_str with_limit(ml_arena *a, const ml_worker *w, const ml_ask *q,
+                         ml_box_class c, ml_str said) {
+  int b = bound_of_class(q, c);
+  const char *text = b < 0 ? NULL
+                     : ml_arena_printf(a, "%.*s (%s)", (int)said.n, said.p,
+                                       ml_bound_told(q->limits, &w->conf.limits,
+                                                     (ml_bound)b));
+
+  return text != NULL ? ml_str_of(text) : said;
+}
+
+/* message, at, traceback of a slice that went wrong. */
+void ml_worker_error(const ml_worker *w, ml_arena *a, const image *im,
+                     const ml_ask *q, ml_box_class c, ml_answer *r) {
+  const char *m = ml_box_message(im->box), *t = ml_box_traceback(im->box);
+  size_t n = place_at(im->b, m);
+  ml_str at = n > 0 ? (ml_str){m, n} : author_line(im->b, t);
+
+  if (n > 0 && m[n] == ':' && m[n + 1] == ' ')
+    m += n + 2;
+  r->end = end_of(c);
+  r->text = with_limit(a, w, q, c, ml_slice_clean(a, ml_str_of(m),
+                                                  ML_ERROR_MAX - ML_BOUND_TOLD));
+  if (at.p != NULL)
+    r->at = ml_slice_clean(a, at, ML_ERROR_MAX);
+  r->traceback = ml_slice_clean(a, ml_str_of(t), ML_ERROR_MAX);
 }
 
 static void put_arg(lua_State *co, const char *name, ml_str s) {
@@ -157,6 +211,12 @@ static int function_of(const ml_ask *q) {
   }
 }
 
+/* A definition's tree and a line's or a test's answer stay outside. */
+static bool is_value(const ml_ask *q) {
+  return q->kind != ML_ASK_DEFINE && q->kind != ML_ASK_TEST &&
+         !ml_worker_is_line(q);
+}
+
 /* The text that the slice returned, if any. */
 static void put_result(ml_slice *s, lua_State *co, int n, ml_answer *r) {
   size_t len;
@@ -166,6 +226,13 @@ static void put_result(ml_slice *s, lua_State *co, int n, ml_answer *r) {
   if (n < 1 || lua_type(co, -n) != LUA_TSTRING)
     return;
   p = lua_tolstring(co, -n, &len);
+  if (is_value(s->q) && len > ml_bind_bound(s, ML_BOUND_RESULT)) {
+    const char *why = ml_arena_printf(&s->arena, "what was returned has %zu bytes "
+                                      "(%s)", len, ml_bind_told(s, ML_BOUND_RESULT));
+
+    ml_worker_broke(r, why != NULL ? why : "what was returned is too long");
+    return;
+  }
   if (!ml_text_utf8((ml_str){p, len})) {
     ml_worker_broke(r, "what was returned is not valid UTF-8");
     return;
@@ -237,8 +304,8 @@ static void put_held(ml_slice *s, ml_answer *r) {
   r->comment_count = s->comment_n;
 }
 
-static void put_end(ml_slice *s, image *im, ml_box_class c, int n,
-                    ml_answer *r) {
+static void put_end(const ml_worker *w, ml_slice *s, image *im, ml_box_class c,
+                    int n, ml_answer *r) {
   lua_State *co = ml_box_thread(im->box);
 
   r->after_ms = -1;
@@ -255,7 +322,7 @@ static void put_end(ml_slice *s, image *im, ml_box_class c, int n,
     if (r->end == ML_END_RETRY)
       r->after_ms = s->after_ms;
   } else {
-    ml_worker_error(&s->arena, im, c, r);
+    ml_worker_error(w, &s->arena, im, s->q, c, r);
   }
   if (r->end == ML_END_RETURNED || r->end == ML_END_FAILED)
     put_held(s, r);
@@ -297,27 +364,28 @@ static void run(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_box_seed(im->box, q->key.p != NULL ? q->key.p : "", q->key.n);
   co = ml_box_thread(im->box);
   nargs = push_call(im, co, q, s->line);
+  s->limits = &w->conf.limits;
   w->slice = s;
   c = ml_box_resume(im->box, co, nargs, &n, &e);
   w->slice = NULL;
-  put_end(s, im, c, n, r);
+  put_end(w, s, im, c, n, r);
   r->units = ml_box_units(im->box);
   r->used_us = l.counting ? 0 : ml_clock_us() - from;   /* counted: no clock in it */
 }
 
 /* An answer that would be no frame becomes one that says so. */
-static void pack(ml_buf *out, ml_answer *r) {
+static void pack(const ml_worker *w, ml_buf *out, ml_answer *r) {
   size_t before = out->len;
   ml_answer small = {.id = r->id, .units = r->units, .used_us = r->used_us};
 
   ml_answer_pack(out, r);
-  if (!out->bad || out->len - before <= ML_FRAME_MAX)
-    return;
+  if (out->len - before <= w->frame + ML_FRAME_HEAD - 1)
+    return;                      /* or memory is short */
   out->bad = false;
   out->len = before;
   if (r->link_count > 0) {
     r->link_count = 0;           /* by itself it may fit */
-    pack(out, r);
+    pack(w, out, r);
     return;
   }
   ml_worker_broke(&small, "what the slice gave back is more than a frame holds");
@@ -479,12 +547,35 @@ static void slice(ml_worker *w, bundle *b, const ml_ask *q, ml_str line,
     run_on(w, im, q, &c);
   c.answers[0].links = c.answers + 1;
   c.answers[0].link_count = c.n - 1;
-  pack(out, &c.answers[0]);
+  pack(w, out, &c.answers[0]);
   for (size_t i = 0; i < c.n; i++)
     ml_slice_done(&c.slices[i]);
 }
 
 /* ---- questions ---- */
+
+/* So many images that states of this size fit into the jail, beside frames. */
+static uint32_t images_for(const ml_bounds *limits) {
+  size_t memory = (size_t)ml_bound_of(NULL, limits, ML_BOUND_MEMORY, NULL);
+  size_t frame = ml_bounds_frame(limits) - ML_FRAME_USUAL;
+  size_t all = (size_t)IMAGES * ML_JAIL_STATE_BYTES, n;
+
+  if (memory <= (size_t)ml_bound_rows[ML_BOUND_MEMORY].usual && frame == 0)
+    return IMAGES;
+  n = (all - FRAMES * frame) / (ml_box_mapped(memory) + memory);
+  return n < IMAGES_MIN ? IMAGES_MIN : n > IMAGES ? IMAGES : (uint32_t)n;
+}
+
+static void take_limits(ml_worker *w, const ml_ask *q) {
+  w->conf.limits = q->limits != NULL ? *q->limits : (ml_bounds){{0}};
+  w->frame = ml_bounds_frame(&w->conf.limits);
+  w->conf.images = images_for(&w->conf.limits);
+  ml_worker_forget_all(w);
+}
+
+size_t ml_worker_frame(const ml_worker *w) {
+  return w->frame;
+}
 
 /* Take the line out of the sources: each line is another, the bundle is not. */
 static ml_str take_line(ml_ask *q) {
@@ -510,6 +601,10 @@ static ml_rc answer(ml_worker *w, ml_ask *q, ml_buf *out) {
 
   if (q->kind == ML_ASK_BUNDLE)
     return ml_worker_learn(w, q);
+  if (q->kind == ML_ASK_LIMITS) {
+    take_limits(w, q);
+    return ML_OK;
+  }
   if (q->kind == ML_ASK_FORGET) {
     ml_worker_forget(w, q->bundle);
     return ML_OK;
@@ -551,7 +646,8 @@ ml_rc ml_worker_new(const ml_worker_conf *conf, ml_worker **out) {
   if (w->conf.bundles == 0)
     w->conf.bundles = BUNDLES;
   if (w->conf.images == 0)
-    w->conf.images = IMAGES;
+    w->conf.images = images_for(&w->conf.limits);
+  w->frame = ml_bounds_frame(&w->conf.limits);
   *out = w;
   return ML_OK;
 }

@@ -35,6 +35,8 @@
 **            (lua/moonlane/test.lua says what they look like)
 ** A question with sources needs no bundle; with both, the sources become
 ** known under that hash.
+** LIMITS, the operator's, comes before anything else, if at all.  A bundle is
+** evaluated under them too, but never under less than the default.
 */
 #ifndef ML_SCRIPT_WORKER_H
 #define ML_SCRIPT_WORKER_H
@@ -45,13 +47,16 @@
 #include "base/buf.h"
 #include "base/pack.h"
 #include "base/rc.h"
+#include "model/bound.h"
 
 typedef struct ml_worker ml_worker;
 
 /* A field of 0 stands for the default. */
 typedef struct ml_worker_conf {
   uint32_t bundles;      /* kept; 64 */
-  uint32_t images;       /* kept; 64 */
+  uint32_t images;       /* kept; 64, fewer when states may be larger: all
+                            have the address space of the jail */
+  ml_bounds limits;      /* the operator's */
   bool counting;         /* count units always: no tick, no clock */
 } ml_worker_conf;
 
@@ -64,6 +69,9 @@ void ml_worker_free(ml_worker *w);               /* NULL allowed */
 ** was appended; ML_NOMEM: memory is short, so too.
 */
 ml_rc ml_worker_handle(ml_worker *w, ml_str frame, ml_buf *out);
+
+/* Bytes that a frame may have. */
+size_t ml_worker_frame(const ml_worker *w);
 
 /*
 ** The life of a worker process: enter the jail, then read questions from the

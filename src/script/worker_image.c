@@ -209,9 +209,24 @@ static ml_box_class prepare(image *im, ml_err *e) {
   return c;
 }
 
+/* Evaluating a bundle is a slice under the operator's limits: whose workflow's
+** own it would be is not known yet, and an image serves all of them. */
+static ml_ask load_of(const ml_ask *q) {
+  return (ml_ask){.kind = ML_ASK_DEFINE, .count_units = q->count_units};
+}
+
+static const char *too_large(const ml_worker *w, ml_slice *s) {
+  const char *text = ml_arena_printf(
+      &s->arena, "a source file is larger than it may be (%s)",
+      ml_bound_told(NULL, &w->conf.limits, ML_BOUND_SOURCE));
+
+  return text != NULL ? text : "a source file is larger than it may be";
+}
+
 /* Add the sources and evaluate.  Whatever fails is in *r. */
 static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
                        ml_answer *r) {
+  ml_ask load = load_of(q);
   ml_slice apart = {.q = q};   /* what evaluating prints is nobody's log */
   ml_box_class c;
   ml_err e = {0};
@@ -219,10 +234,11 @@ static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_rc rc;
 
   for (i = 0; i < im->b->n; i++) {
-    rc = ml_box_add_source(im->box, im->b->sources[i].name.p,
-                           im->b->sources[i].text);
+    rc = im->b->sources[i].text.n > ml_worker_bound(w, &load, ML_BOUND_SOURCE)
+             ? ML_LIMIT : ml_box_add_source(im->box, im->b->sources[i].name.p,
+                                            im->b->sources[i].text);
     if (rc == ML_LIMIT || rc == ML_INVALID) {
-      ml_worker_broke(r, rc == ML_LIMIT ? "a source file is larger than 256 KiB"
+      ml_worker_broke(r, rc == ML_LIMIT ? too_large(w, s)
                               : "the name of a source file is too long");
       r->at = im->b->sources[i].name;
       return false;
@@ -240,7 +256,7 @@ static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   w->slice = NULL;
   ml_slice_done(&apart);
   if (c != ML_BOX_OK) {
-    ml_worker_error(&s->arena, im, c, r);
+    ml_worker_error(w, &s->arena, im, &load, c, r);
     return false;
   }
   if (ml_box_freeze(im->box) != ML_OK) {
@@ -298,8 +314,8 @@ image *ml_worker_image(ml_worker *w, bundle *b, const ml_ask *q, ml_slice *s,
   image_kind kind = kind_of(q);
   ml_str path = kind != IMAGE_RULES ? ML_NOSTR
                 : q->path.n > 0 ? q->path : ML_STR("rules.lua");
-  ml_box_limits l = ml_worker_limits(w, &(ml_ask){.kind = ML_ASK_DEFINE,
-                                           .count_units = q->count_units});
+  ml_ask load = load_of(q);
+  ml_box_limits l = ml_worker_limits(w, &load);
   image *im = image_find(w, b, kind, path);
 
   if (im != NULL)

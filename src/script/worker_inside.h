@@ -41,6 +41,7 @@ struct ml_worker {
   ml_worker_conf conf;
   bundle *bundles;
   image *images;
+  size_t frame;                /* bytes it may have */
   ml_slice *slice;             /* the one under way: bindings look here */
 };
 
@@ -58,12 +59,15 @@ image *ml_worker_image(ml_worker *w, bundle *b, const ml_ask *q, ml_slice *s,
 
 /* ---- worker.c ---- */
 
+/* What counts for this question. */
+uint64_t ml_worker_bound(const ml_worker *w, const ml_ask *q, ml_bound b);
 ml_box_limits ml_worker_limits(const ml_worker *w, const ml_ask *q);
 /* Is it a line for the REPL? */
 bool ml_worker_is_line(const ml_ask *q);
-/* How a slice (or the making of an image) went wrong, as an answer. */
-void ml_worker_error(ml_arena *a, const image *im, ml_box_class c,
-                     ml_answer *r);
+/* How a slice (or the making of an image, under the limits of q) went wrong, as
+** an answer. */
+void ml_worker_error(const ml_worker *w, ml_arena *a, const image *im,
+                     const ml_ask *q, ml_box_class c, ml_answer *r);
 void ml_worker_broke(ml_answer *r, const char *text);
 
 #endif

@@ -69,7 +69,7 @@ static uint64_t id_of(ml_str record) {
 
 /* Is it a question that was asked elsewhere since it was sent? */
 static bool is_stale(line *l, int kind) {
-  if (kind == ML_ASK_BUNDLE || kind == ML_ASK_FORGET)
+  if (kind == ML_ASK_BUNDLE || kind == ML_ASK_FORGET || kind == ML_ASK_LIMITS)
     return false;
   return ++l->asked <= atomic_load_explicit(l->page + 1, memory_order_acquire);
 }
@@ -118,8 +118,8 @@ static int handle_all(line *l) {
   int64_t n;
   int kind, end;
 
-  while ((n = ml_frame_next(l->in.p + at, l->in.len - at, &kind, &record)) >
-         0) {
+  while ((n = ml_frame_within(l->in.p + at, l->in.len - at,
+                              ml_worker_frame(l->w), &kind, &record)) > 0) {
     end = handle(l, (ml_str){l->in.p + at, (size_t)n}, record, kind);
     if (end != 0)
       return end;

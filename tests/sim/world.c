@@ -166,7 +166,7 @@ bool world_up(world *w, bool load) {
   memset(&w->up_err, 0, sizeof w->up_err);
   w->up_rc = ml_loop_new(&w->clock.base, &w->loop);
   if (w->up_rc == ML_OK)
-    w->up_rc = ml_script_inline_new(&w->script);
+    w->up_rc = ml_script_inline_new(NULL, &w->script);
   if (w->up_rc != ML_OK)
     return false;
   w->up_rc = ml_store_open(&sc, &w->store, &w->up_err);
