@@ -165,6 +165,25 @@ static void put_triggers(ml_call *c, const ml_flow *f) {
   ml_jw_end(&c->w);
 }
 
+/* What its scripts may use, whoever said so. */
+static void put_limits(ml_call *c, const ml_flow *f) {
+  ml_jw_key(&c->w, "limits");
+  ml_jw_arr(&c->w);
+  for (ml_bound b = 0; b < ML_BOUND_COUNT; b++) {
+    const char *by;
+    uint64_t v = ml_run_limit(c->run, f->limits, b, &by);
+
+    if (ml_bound_rows[b].name == NULL)
+      continue;
+    ml_jw_obj(&c->w);
+    ml_jw_kstrz(&c->w, "name", ml_bound_rows[b].name);
+    ml_jw_kint(&c->w, "value", (int64_t)v);
+    ml_jw_kstrz(&c->w, "by", by);
+    ml_jw_end(&c->w);
+  }
+  ml_jw_end(&c->w);
+}
+
 /* ---- phases ---- */
 
 static void put_phases(ml_jw *w, const ml_flow *f, uint16_t list);
@@ -311,6 +330,7 @@ static void get_workflow(ml_call *c) {
   put_settings(c, f);
   put_states(&c->w, f);
   put_triggers(c, f);
+  put_limits(c, f);
   ml_jw_key(&c->w, "phases");
   put_phases(&c->w, f, 0);
   ml_jw_end(&c->w);
@@ -388,7 +408,9 @@ static const char shapes[] =
   "LaneName { id:str, title:label }"
   "Definition { name:str, title:label, version:str?, in_force:bool,"
   " lanes:[LaneName], fields:[Field], settings:[SettingName],"
-  " states:[Choice], start:[Trigger], phases:[Phase] }"
+  " states:[Choice], start:[Trigger], limits:[Limit], phases:[Phase] }"
+  "Limit { name:str, value:int \"a count, milliseconds or bytes\","
+  " by:str \"the default, set by the operator, set by the workflow\" }"
   "Field { id:str, short:str, type:str, no:int?, required:bool, sealed:bool,"
   " search:bool, label:label, of:[Choice], initial:any }"
   "SettingName { id:str, type:str, required:bool, set:bool }"

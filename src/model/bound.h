@@ -18,8 +18,8 @@
 ** new one, a replay too.  Units are counted from the slice's start, so a
 ** replay uses at least what it used before: under a lower limit it may end as
 ** `cpu-limit` at a place it had passed, which is told as such, and never goes
-** on differently.  A journal or a value that is longer than the limit of today
-** stays readable; what would add to it is refused.
+** on differently.  A journal, a value or a source file that is longer than the
+** limit of today stays readable; what would add to it is refused.
 */
 #ifndef ML_MODEL_BOUND_H
 #define ML_MODEL_BOUND_H

@@ -654,7 +654,7 @@ static void load_or_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
   l->arg = arg;
   if (!check_only)
     ml_buf_reset(&r->broken);
-  rc = folders_read(dir, &l->folders, load_fault, l);
+  rc = folders_read(dir, &l->folders, &r->conf.limits, load_fault, l);
   if (rc == ML_NOMEM)
     l->rc = rc;
   for (folder *f = l->folders; f != NULL; f = f->next)

@@ -21,13 +21,14 @@
 #include "run/inside.h"
 #include "run/library.h"
 
-enum { FILES_MAX = 256, SOURCE_MAX = 256 << 10, TEMPLATE_NAME_MAX = 100 };
+enum { FILES_MAX = 256, TEMPLATE_NAME_MAX = 100 };
 
 static const char templates[] = "templates/";
 
 typedef struct tell_fault {
   ml_flow_fault_fn *fn;
   void *arg;
+  const ml_bounds *limits;       /* the operator's */
   bool any;
 } tell_fault;
 
@@ -39,6 +40,14 @@ static void fault(tell_fault *t, const char *where, const char *name,
   t->any = true;
   if (t->fn != NULL)
     t->fn(t->arg, at, text);
+}
+
+static void too_large(tell_fault *t, const char *where, const char *name) {
+  char text[ML_BOUND_TOLD + 40];
+
+  snprintf(text, sizeof text, "is larger than it may be (%s)",
+           ml_bound_told(NULL, t->limits, ML_BOUND_SOURCE));
+  fault(t, where, name, text);
 }
 
 static ml_rc add_source(folder *f, ml_str name, ml_str text) {
@@ -62,8 +71,8 @@ static ml_rc read_file(int dir, const char *file, const char *name, folder *f,
     fault(t, f->name.p, name, fd < 0 ? strerror(errno) : "is no plain file");
     goto end;
   }
-  if (st.st_size > SOURCE_MAX) {
-    fault(t, f->name.p, name, "is larger than 256 KiB");
+  if ((uint64_t)st.st_size > ml_bound_of(NULL, t->limits, ML_BOUND_SOURCE, NULL)) {
+    too_large(t, f->name.p, name);
     goto end;
   }
   text = ml_mem_alloc((size_t)st.st_size + 1);
@@ -235,7 +244,7 @@ static ml_rc hash_sources(folder *f) {
 /* One bundle's folder; NULL when it is none or broken (told). */
 static ml_rc read_one(int fd, const char *name, folder **out, tell_fault *t) {
   folder *f = ml_mem_zero(sizeof *f);
-  tell_fault here = {t->fn, t->arg, false};
+  tell_fault here = {t->fn, t->arg, t->limits, false};
   ml_rc rc = ML_NOMEM;
 
   *out = NULL;
@@ -271,10 +280,10 @@ fail:
   return rc;
 }
 
-ml_rc rule_file_read(const char *path, folder **out, ml_flow_fault_fn *fn,
-                     void *arg) {
+ml_rc rule_file_read(const char *path, folder **out, const ml_bounds *limits,
+                     ml_flow_fault_fn *fn, void *arg) {
   folder *f = ml_mem_zero(sizeof *f);
-  tell_fault t = {fn, arg, false};
+  tell_fault t = {fn, arg, limits, false};
   ml_rc rc = ML_NOMEM;
 
   *out = NULL;
@@ -335,9 +344,9 @@ static size_t sub_folders(int fd, char **names, size_t max, tell_fault *t) {
   return n;
 }
 
-ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fn,
-                   void *arg) {
-  tell_fault t = {fn, arg, false};
+ml_rc folders_read(const char *dir, folder **out, const ml_bounds *limits,
+                   ml_flow_fault_fn *fn, void *arg) {
+  tell_fault t = {fn, arg, limits, false};
   int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   char *names[FILES_MAX];
   size_t n = 0;

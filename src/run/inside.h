@@ -493,15 +493,15 @@ typedef struct folder {          /* one folder as read from disk */
   size_t source_count;
   uint8_t hash[32];
 } folder;
-ml_rc folders_read(const char *dir, folder **out, ml_flow_fault_fn *fault,
-                   void *arg);
+ml_rc folders_read(const char *dir, folder **out, const ml_bounds *limits,
+                   ml_flow_fault_fn *fault, void *arg);
 void folders_free(folder *f);
 /* Was a bundle of `dir` taken away by its author? */
 bool folder_is_gone(const char *dir, ml_str name);
 
 /* A file of rules of the configuration, as a folder with a rules.lua. */
-ml_rc rule_file_read(const char *path, folder **out, ml_flow_fault_fn *fault,
-                     void *arg);
+ml_rc rule_file_read(const char *path, folder **out, const ml_bounds *limits,
+                     ml_flow_fault_fn *fault, void *arg);
 
 /* rulebook.c: the rules in force, in the order in which they are asked: the
 ** files of the configuration, then the folders' by name.  Never changed. */

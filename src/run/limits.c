@@ -77,3 +77,8 @@ static void log_one(void *arg, const char *at, const char *text) {
 void limits_log(const ml_run *r, const ml_flow *f) {
   ml_limits_lowered(r, f, log_one, NULL);
 }
+
+uint64_t ml_run_limit(const ml_run *r, const ml_bounds *author, ml_bound b,
+                      const char **by) {
+  return ml_bound_of(author, &r->conf.limits, b, by);
+}

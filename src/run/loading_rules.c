@@ -25,7 +25,8 @@ void load_ask_rules(loadrun *l) {
     char path[4096];
 
     snprintf(path, sizeof path, "%.*s", (int)c->rules[i].n, c->rules[i].p);
-    if (rule_file_read(path, &f, load_fault, l) == ML_NOMEM)
+    if (rule_file_read(path, &f, &l->r->conf.limits, load_fault,
+                       l) == ML_NOMEM)
       l->rc = ML_NOMEM;
     if (f == NULL)
       continue;

@@ -130,6 +130,9 @@ void ml_run_load(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
 /* The same without bringing anything into force: `moonlane check`. */
 void ml_run_check(ml_run *r, const char *dir, ml_flow_fault_fn *fault,
                   ml_run_done_fn *done, void *arg);
+/* What counts for an author's script, and who set it (model/bound.h). */
+uint64_t ml_run_limit(const ml_run *r, const ml_bounds *author, ml_bound b,
+                      const char **by);
 /* Limits of a workflow's author that the operator's are lower than: each is told,
 ** `at` is "workflow" or "workflow/activity". */
 void ml_limits_lowered(const ml_run *r, const ml_flow *f, ml_flow_fault_fn *tell,

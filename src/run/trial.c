@@ -236,14 +236,12 @@ static ml_rc stopped(const ml_answer *a, ml_err *e) {
 
   snprintf(at, sizeof at, "%.*s", (int)(where.n > 190 ? 190 : where.n),
            where.p != NULL ? where.p : "");
-  if (a->end == ML_END_CPU || a->end == ML_END_CLOCK)
+  if (a->end == ML_END_CPU || a->end == ML_END_CLOCK || a->end == ML_END_MEMORY)
     return ml_err_set(e, ML_INVALID, at, "what is derived from it, or a rule of "
-                      "it, took longer than 100 ms and was stopped; nothing was "
-                      "written");
-  if (a->end == ML_END_MEMORY)
-    return ml_err_set(e, ML_INVALID, at, "what is derived from it, or a rule of "
-                      "it, took too much memory and was stopped; nothing was "
-                      "written");
+                      "it, took too %s and was stopped; nothing was written: %.*s",
+                      a->end == ML_END_MEMORY ? "much memory" : "long",
+                      (int)(a->text.n > 200 ? 200 : a->text.n),
+                      a->text.p != NULL ? a->text.p : "");
   return ml_err_set(e, ML_INVALID, at, "a derived field or a rule broke; nothing "
                     "was written: %.*s", (int)(a->text.n > 300 ? 300 : a->text.n),
                     a->text.p != NULL ? a->text.p : "");

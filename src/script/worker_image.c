@@ -227,6 +227,8 @@ static const char *too_large(const ml_worker *w, ml_slice *s) {
 static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
                        ml_answer *r) {
   ml_ask load = load_of(q);
+  /* sources that come with their question are new; a bundle was taken before */
+  size_t most = (size_t)ml_worker_bound(w, &load, ML_BOUND_SOURCE);
   ml_slice apart = {.q = q};   /* what evaluating prints is nobody's log */
   ml_box_class c;
   ml_err e = {0};
@@ -234,7 +236,7 @@ static bool fill_image(ml_worker *w, image *im, const ml_ask *q, ml_slice *s,
   ml_rc rc;
 
   for (i = 0; i < im->b->n; i++) {
-    rc = im->b->sources[i].text.n > ml_worker_bound(w, &load, ML_BOUND_SOURCE)
+    rc = q->source_count > 0 && im->b->sources[i].text.n > most
              ? ML_LIMIT : ml_box_add_source(im->box, im->b->sources[i].name.p,
                                             im->b->sources[i].text);
     if (rc == ML_LIMIT || rc == ML_INVALID) {
