@@ -575,6 +575,25 @@ static void signal_again(ml_call *c, ml_str kept) {
 
 static const ml_way signal_way = {202, render_signal, send_way, signal_again};
 
+/* It becomes an entry of a journal.  false: refused and gone. */
+static bool signal_fits(ml_call *c) {
+  uint64_t most = ml_run_limit(c->run, NULL, ML_BOUND_RESULT, NULL);
+  const ml_json *data = ml_json_get(c->body, "data");
+  ml_buf b = {0};
+  bool fits = true;
+
+  if (data != NULL && c->q->body.n > most) {
+    ml_json_print(&b, data);
+    fits = !b.bad && b.len <= most;
+    ml_buf_free(&b);
+  }
+  if (!fits)
+    ml_call_problem(c, 422, NULL, "/data", NULL,
+                    "a signal holds at most %llu bytes (--script-result)",
+                    (unsigned long long)most);
+  return fits;
+}
+
 static void signal_to(ml_call *c, ml_str process) {
   ml_str name = ml_json_str(c->body, "name");
   uint8_t id[16];
@@ -588,7 +607,8 @@ static void signal_to(ml_call *c, ml_str process) {
                     "a signal's name is printable, of 1 to 200 bytes");
     return;
   }
-  if (!ml_call_id(c, process, false, id, &n, &no) || !ml_call_acting(c, &who))
+  if (!signal_fits(c) || !ml_call_id(c, process, false, id, &n, &no)
+      || !ml_call_acting(c, &who))
     return;
   in = ml_call_input(c, n, id, ML_EV_SIGNALLED, &who);
   if (in == NULL)

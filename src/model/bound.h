@@ -73,7 +73,7 @@ typedef struct ml_bound_row {
 extern const ml_bound_row ml_bound_rows[ML_BOUND_COUNT];
 
 /* What counts: the least of those that are set (NULL: none is), or the default.
-** *by (or NULL): "the workflow", "the operator" or "the default". */
+** *by (or NULL): "set by the workflow", "set by the operator" or "the default". */
 uint64_t ml_bound_of(const ml_bounds *author, const ml_bounds *operator_,
                      ml_bound b, const char **by);
 enum { ML_BOUND_TOLD = 120 };
@@ -88,7 +88,6 @@ ml_rc ml_bound_read(ml_bound b, ml_str text, uint64_t *v, ml_err *e);
 /* Is it within least and most?  Else ML_INVALID, as above. */
 ml_rc ml_bound_judge(ml_bound b, int64_t v, ml_err *e);
 
-/* Each the lesser of the two, where it is set; a: from the author. */
 bool ml_bounds_any(const ml_bounds *s);
 /* What of the author's values is lower than the operator's; the rest unset. */
 ml_bounds ml_bounds_lower(const ml_bounds *author, const ml_bounds *operator_);
