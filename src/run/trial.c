@@ -230,17 +230,25 @@ static void begin_again(trial *t) {
 
 /* ---- the answer ---- */
 
-static ml_rc stopped(const ml_answer *a, ml_err *e) {
+static ml_rc stopped(const trial *t, const ml_answer *a, ml_err *e) {
+  uint64_t ms = ml_bound_twice(ML_BOUND_RULE_TIME,
+                               limits_of(t->r, t->pr->f->limits,
+                                         ML_BOUND_RULE_TIME));
   char at[200];
   ml_str where = a->at;
 
   snprintf(at, sizeof at, "%.*s", (int)(where.n > 190 ? 190 : where.n),
            where.p != NULL ? where.p : "");
-  if (a->end == ML_END_CPU || a->end == ML_END_CLOCK || a->end == ML_END_MEMORY)
+  if (a->end == ML_END_CPU || a->end == ML_END_CLOCK)
     return ml_err_set(e, ML_INVALID, at, "what is derived from it, or a rule of "
-                      "it, took too %s and was stopped; nothing was written: %.*s",
-                      a->end == ML_END_MEMORY ? "much memory" : "long",
+                      "it, took longer than %llu ms, or its units, and was stopped; "
+                      "nothing was written: %.*s", (unsigned long long)ms,
                       (int)(a->text.n > 200 ? 200 : a->text.n),
+                      a->text.p != NULL ? a->text.p : "");
+  if (a->end == ML_END_MEMORY)
+    return ml_err_set(e, ML_INVALID, at, "what is derived from it, or a rule of "
+                      "it, took too much memory and was stopped; nothing was "
+                      "written: %.*s", (int)(a->text.n > 200 ? 200 : a->text.n),
                       a->text.p != NULL ? a->text.p : "");
   return ml_err_set(e, ML_INVALID, at, "a derived field or a rule broke; nothing "
                     "was written: %.*s", (int)(a->text.n > 300 ? 300 : a->text.n),
@@ -306,7 +314,7 @@ static void judged(void *arg, ml_rc rc, const ml_answer *a) {
     begin_again(t);
   } else {
     if (rc == ML_LIMIT || (rc == ML_OK && a->end != ML_END_RETURNED))
-      rc = stopped(a, &e);
+      rc = stopped(t, a, &e);
     else if (rc == ML_OK)
       rc = take_answer(t, a, &e);
     if (rc == ML_OK) {
