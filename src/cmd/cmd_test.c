@@ -13,10 +13,15 @@
 #include "cmd/test_run.h"
 #include "cmd/verbs.h"
 
-enum { FOLDERS_MAX = 1000, PATH_MAX_ = 900 };
+enum { FOLDERS_MAX = 1000, PATH_MAX_ = 900, RUNS = 10, RUNS_MAX = 1000000 };
 
 const ml_opt ml_opts_test[] = {
   {"only", "TEXT", "run the tests whose name holds TEXT", 0},
+  {"torture", NULL, "run each test again with faults at its boundaries", 0},
+  {"runs", "N", "with --torture: faults tried of one test, or all; 10", 0},
+  {"seed", "N", "with --torture: which ones; 1", 0},
+  {"fault", "KIND:N", "torture with this one alone: crash-after:7", 0},
+  {"out", "DIR", "with --torture: where files of failures go; here", 0},
   {"insecure-scripts", NULL, "go on where the kernel has no jail for scripts",
    0},
   {NULL, NULL, NULL, 0}};
@@ -25,13 +30,15 @@ typedef enum form { LINES, JSON, TAP } form;
 
 typedef struct report {
   form form;
+  const ml_torture_conf *torture;          /* or NULL */
   ml_buf out;
   ml_jw w;
   const char *folder;            /* its name */
   size_t number;                 /* of all */
   size_t passed, failed;         /* of this folder */
   size_t all_passed, all_failed;
-  ml_buf failures;               /* of this folder, for people */
+  ml_buf lines;                  /* of this folder, for people: tortured tests */
+  ml_buf failures;               /* the same: what failed */
 } report;
 
 /* ---- what is said ---- */
@@ -65,17 +72,67 @@ static void put_place(ml_buf *b, const report *r, ml_str at) {
     ml_buf_printf(b, "%s/%.*s: ", r->folder, (int)at.n, at.p);
 }
 
+/* "12 of 84 faults: crash-before 2, twice 4; 1 not fit (...)" */
+static void put_tried(ml_buf *b, const ml_tortured *x) {
+  uint32_t tried = 0, there = 0;
+  bool first = true;
+
+  for (int k = 0; k < ML_FAULT_KINDS; k++) {
+    tried += x->tried[k];
+    there += x->there[k];
+  }
+  ml_buf_printf(b, "%u of %u faults", tried, there);
+  for (int k = 0; k < ML_FAULT_KINDS; k++)
+    if (x->tried[k] > 0) {
+      ml_buf_printf(b, "%s%s %u", first ? ": " : ", ",
+                    ml_fault_name((ml_fault_kind)k), x->tried[k]);
+      first = false;
+    }
+  if (x->unfit > 0)
+    ml_buf_printf(b, "; %u not fit (%s)", x->unfit, x->why_unfit);
+}
+
 static void say_tap(report *r, const ml_test_result *t) {
   ml_buf_printf(&r->out, "%s %zu - %s: ", t->ok ? "ok" : "not ok", r->number,
                 r->folder);
   put_tap_name(&r->out, t->name);
   ml_buf_putc(&r->out, '\n');
+  if (t->tortured != NULL) {
+    ml_buf_puts(&r->out, "# ");
+    put_tried(&r->out, t->tortured);
+    ml_buf_putc(&r->out, '\n');
+  }
   if (t->ok)
     return;
   if (t->at.n > 0)
     ml_buf_printf(&r->out, "# %s/%.*s\n", r->folder, (int)t->at.n, t->at.p);
   put_lines(&r->out, "# ", t->text);
   put_lines(&r->out, "# ", t->timeline);
+}
+
+static void put_counts(ml_jw *w, const char *key, const uint32_t *counts) {
+  ml_jw_key(w, key);
+  ml_jw_obj(w);
+  for (int k = ML_FAULT_NONE + 1; k < ML_FAULT_KINDS; k++)
+    ml_jw_kint(w, ml_fault_name((ml_fault_kind)k), counts[k]);
+  ml_jw_end(w);
+}
+
+static void say_tortured(ml_jw *w, const ml_tortured *x) {
+  put_counts(w, "tried", x->tried);
+  put_counts(w, "there", x->there);
+  ml_jw_kint(w, "unfit", x->unfit);
+  ml_jw_kint(w, "failedFaults", x->failed);
+  if (x->failed == 0)
+    return;
+  ml_jw_key(w, "fault");
+  ml_jw_obj(w);
+  ml_jw_kstrz(w, "kind", ml_fault_name(x->fault.kind));
+  ml_jw_kstrz(w, "at", ml_fault_at_name(ml_fault_where(x->fault.kind)));
+  ml_jw_kint(w, "n", x->fault.n);
+  ml_jw_kint(w, "of", x->of);
+  ml_jw_end(w);
+  ml_jw_kstrz(w, "file", x->file);
 }
 
 static void say_json(report *r, const ml_test_result *t) {
@@ -88,10 +145,19 @@ static void say_json(report *r, const ml_test_result *t) {
     ml_jw_kstr(&r->w, "message", t->text);
     ml_jw_kstr(&r->w, "timeline", t->timeline);
   }
+  if (t->tortured != NULL)
+    say_tortured(&r->w, t->tortured);
   ml_jw_end(&r->w);
 }
 
 static void say_lines(report *r, const ml_test_result *t) {
+  if (t->tortured != NULL) {
+    ml_buf_puts(&r->lines, "  ");
+    ml_out_clean(&r->lines, t->name);
+    ml_buf_puts(&r->lines, ": ");
+    put_tried(&r->lines, t->tortured);
+    ml_buf_puts(&r->lines, t->ok ? "\n" : "; FAILED\n");
+  }
   if (t->ok)
     return;
   ml_buf_puts(&r->failures, "\nFAILED ");
@@ -132,6 +198,12 @@ static int64_t now_ms(void) {
   return clock->mono_ms(clock);
 }
 
+static bool is_file(const char *path) {
+  struct stat st;
+
+  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
                          const char *only, ml_err *e) {
   char full[PATH_MAX_ + 1];
@@ -151,7 +223,9 @@ static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
     ml_jw_key(&r->w, "tests");
     ml_jw_arr(&r->w);
   }
-  rc = ml_tests_folder(t, dir, only, took, r, e);
+  rc = is_file(dir)
+           ? ml_tests_file(t, dir, only, r->torture, took, r, e)
+           : ml_tests_folder(t, dir, only, r->torture, took, r, e);
   took_ms = now_ms() - since;
   if (r->form == JSON) {
     ml_jw_end(&r->w);
@@ -163,7 +237,9 @@ static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
     ml_buf_printf(&r->out, "%s: %zu passed, %zu failed (%lld.%02lld s)\n",
                   r->folder, r->passed, r->failed, (long long)(took_ms / 1000),
                   (long long)(took_ms % 1000 / 10));
+    ml_buf_put(&r->out, r->lines.p, r->lines.len);
     ml_buf_put(&r->out, r->failures.p, r->failures.len);
+    ml_buf_reset(&r->lines);
     ml_buf_reset(&r->failures);
   }
   r->all_passed += r->passed;
@@ -189,6 +265,10 @@ static size_t find_folders(const char *dir, char **out, size_t max) {
   struct dirent *de;
   size_t n = 0;
 
+  if (is_file(dir)) {
+    out[n++] = ml_mem_strdup(dir);
+    return n;
+  }
   if (has(dir, "workflow.lua")) {
     if (has(dir, "test.lua"))
       out[n++] = ml_mem_strdup(dir);
@@ -272,22 +352,80 @@ static int end_report(report *r) {
     ml_jw_end(&r->w);
     ml_buf_putc(&r->out, '\n');
   }
+  ml_buf_free(&r->lines);
   ml_buf_free(&r->failures);
   return ml_out_send(&r->out);
 }
 
+/* KIND:N */
+static int read_fault(const char *text, ml_fault *f) {
+  const char *colon = strchr(text, ':');
+  char list[240] = "", *end;
+  unsigned long n = colon != NULL && colon[1] >= '1' && colon[1] <= '9'
+                        ? strtoul(colon + 1, &end, 10) : 0;
+
+  for (int k = ML_FAULT_NONE + 1; k < ML_FAULT_KINDS; k++) {
+    const char *name = ml_fault_name((ml_fault_kind)k);
+    size_t at = strlen(list);
+
+    snprintf(list + at, sizeof list - at, "%s%s", at > 0 ? ", " : "", name);
+    if (n == 0 || n > UINT32_MAX || *end != '\0' ||
+        strlen(name) != (size_t)(colon - text) ||
+        memcmp(name, text, strlen(name)) != 0)
+      continue;
+    *f = (ml_fault){(ml_fault_kind)k, (uint32_t)n};
+    return ML_EXIT_FINE;
+  }
+  return ml_out_fail(ML_EXIT_USAGE, "--fault is KIND:N, like crash-after:7, not "
+                     "'%.60s'; kinds are %s", text, list);
+}
+
+static int read_torture(const ml_args *a, ml_torture_conf *c, bool *on) {
+  static const char *const needs[] = {"runs", "seed", "out", NULL};
+  const char *fault = ml_args_given(a, "fault");
+  const char *runs = ml_args_given(a, "runs");
+  ml_err e = {0};
+  int64_t n = RUNS, seed = 1;
+
+  *on = ml_args_flag(a, "torture") || fault != NULL;
+  for (size_t i = 0; needs[i] != NULL; i++)
+    if (!*on && ml_args_given(a, needs[i]) != NULL)
+      return ml_out_fail(ML_EXIT_USAGE, "--%s belongs to --torture", needs[i]);
+  if (fault != NULL && (runs != NULL || ml_args_given(a, "seed") != NULL))
+    return ml_out_fail(ML_EXIT_USAGE, "--fault is one fault: there is nothing "
+                       "for --runs and --seed to choose");
+  if (fault != NULL && read_fault(fault, &c->only) != ML_EXIT_FINE)
+    return ML_EXIT_USAGE;
+  if (runs != NULL && strcmp(runs, "all") == 0)
+    n = 0;
+  else if (ml_args_int(a, "runs", 1, RUNS_MAX, RUNS, &n, &e) != ML_OK)
+    return ml_out_fail(ML_EXIT_USAGE, "--runs is a number from 1 to %d, or all, "
+                       "not '%.40s'", RUNS_MAX, runs != NULL ? runs : "");
+  if (ml_args_int(a, "seed", 0, INT64_MAX, 1, &seed, &e) != ML_OK)
+    return ml_out_error(ML_EXIT_USAGE, &e);
+  c->runs = (uint32_t)n;
+  c->seed = (uint64_t)seed;
+  c->out = ml_args_given(a, "out");
+  return ML_EXIT_FINE;
+}
+
 int ml_cmd_test(const ml_args *a) {
   const char *only = ml_args_given(a, "only");
+  ml_torture_conf torture = {0};
   report r = {0};
   ml_tests *t;
   ml_bounds limits;
   ml_err e = {0};
+  bool on = false;
   int code = read_form(a, &r.form), sent;
 
+  if (code == ML_EXIT_FINE)
+    code = read_torture(a, &torture, &on);
   if (code != ML_EXIT_FINE)
     return code;
   if (ml_bounds_args(a, &limits, &e) != ML_OK)
     return ml_out_error(ML_EXIT_USAGE, &e);
+  r.torture = on ? &torture : NULL;
   if (ml_tests_open(ml_args_flag(a, "insecure-scripts"), &limits, &t, &e) != ML_OK)
     return ml_out_error(ml_out_code(e.rc), &e);
   begin_report(&r);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmd/test_op.h"
+#include "cmd/torture_world.h"
 #include "run/transact.h"
 
 static void emitted(void *arg, ml_rc rc, const ml_err *e, const uint8_t id[16],
@@ -128,6 +129,9 @@ ml_rc ml_op_emit(ml_op *o) {
   t->who = o->who;
   t->done = emitted;
   t->arg = c;
+  t->has_key = o->w->torture != NULL;
+  if (t->has_key)
+    ml_torture_key(o->w->torture, t->key, t->body_hash);
   ml_run_transact(o->w->run, t);
   rc = ml_world_wait(o->w, c, &o->e);
   if (rc == ML_OK && !ml_id_of(c->text, id, &no))

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "cmd/torture_world.h"
 
 enum { HEADERS_MAX = 32 };
 
@@ -36,6 +37,9 @@ typedef struct made_call {       /* what was sent, for w:calls() */
   int64_t at_ms;
   int status;                    /* 0: no answer */
   const char *failed;
+  struct pending *answer;        /* what it was, or will be, given */
+  bool given, lost;              /* lost: whoever gave it has forgotten it */
+  uint32_t flushed;              /* commits on disk when it was given */
 } made_call;
 
 typedef struct pending {
@@ -45,6 +49,8 @@ typedef struct pending {
   void *arg;
   ml_http_answer answer;
   ml_http_header headers[HEADERS_MAX];
+  made_call *call;
+  uint32_t no;                   /* under torture; see torture_fault.h */
 } pending;
 
 struct ml_fake {
@@ -56,6 +62,7 @@ struct ml_fake {
   pending *waiting, **waiting_end;
   uint64_t last_id;
   ml_str fault;
+  ml_torture *torture;           /* NULL: answers come by themselves */
 };
 
 static ml_str keep(ml_fake *f, ml_str s) {
@@ -345,20 +352,39 @@ static made_call *note_call(ml_fake *f, const ml_http_call *call) {
   for (size_t i = 0; i < call->header_count; i++)
     m->headers[m->header_count++] = keep(f, call->headers[i]);
   m->at_ms = ml_loop_clock(f->loop)->wall_ms(ml_loop_clock(f->loop));
-  *f->calls_end = m;
-  f->calls_end = &m->next;
   return m;
 }
 
-static ml_rc send_call(ml_http *h, const ml_http_call *call, ml_http_fn *fn,
-                       void *arg, uint64_t *id, ml_err *e) {
-  ml_fake *f = (ml_fake *)h;
-  made_call *m = note_call(f, call);
-  pending *p = ml_arena_zero(&f->arena, sizeof *p);
+static void keep_call(ml_fake *f, made_call *m) {
+  *f->calls_end = m;
+  f->calls_end = &m->next;
+}
+
+static ml_str key_of(const made_call *m) {
+  for (size_t i = 0; i < m->header_count; i++) {
+    ml_str name, v = header_value(m->headers[i], &name);
+
+    if (same_host(name, ML_STR("Idempotency-Key")))
+      return v;
+  }
+  return ML_STR("");
+}
+
+/* The same request as one whose answer was lost; or NULL. */
+static made_call *lost_one(ml_fake *f, const made_call *m) {
+  for (made_call *x = f->calls; x != NULL; x = x->next)
+    if (x->lost && ml_str_eq(x->method, m->method) &&
+        ml_str_eq(x->url, m->url) && ml_str_eq(x->body, m->body) &&
+        ml_str_eq(key_of(x), key_of(m)))
+      return x;
+  return NULL;
+}
+
+/* The next declaration that fits answers. */
+static void answer_new(ml_fake *f, const ml_http_call *call, made_call *m,
+                       pending *p) {
   expect *x = f->expects;
 
-  if (m == NULL || p == NULL || ml_loop_later(f->loop, pump, f) != ML_OK)
-    return ml_err_set(e, ML_NOMEM, "", "memory is short");
   while (x != NULL && !fits(x, call, m))
     x = x->next;
   if (x != NULL)
@@ -367,6 +393,41 @@ static ml_rc send_call(ml_http *h, const ml_http_call *call, ml_http_fn *fn,
     nobody_answers(f, p, m);
   m->status = p->answer.status;
   m->failed = p->answer.end != ML_HTTP_COMPLETE ? p->answer.why : NULL;
+  m->answer = p;
+  p->call = m;
+  p->no = f->torture != NULL ? ml_torture_call(f->torture) : 0;
+  keep_call(f, m);
+}
+
+static void answer_again(made_call *lost, pending *p) {
+  const pending *was = lost->answer;
+
+  memcpy(p->headers, was->headers, sizeof p->headers);
+  p->answer = was->answer;
+  p->answer.headers = p->headers;
+  p->call = lost;
+  lost->lost = lost->given = false;
+  lost->answer = p;
+}
+
+static ml_rc send_call(ml_http *h, const ml_http_call *call, ml_http_fn *fn,
+                       void *arg, uint64_t *id, ml_err *e) {
+  ml_fake *f = (ml_fake *)h;
+  made_call *m, *lost;
+  pending *p;
+
+  if (ml_torture_is_deaf(f->torture))      /* the dead send nothing */
+    return ml_err_set(e, ML_AGAIN, "", "the engine was killed");
+  m = note_call(f, call);
+  p = ml_arena_zero(&f->arena, sizeof *p);
+  if (m == NULL || p == NULL ||
+      (f->torture == NULL && ml_loop_later(f->loop, pump, f) != ML_OK))
+    return ml_err_set(e, ML_NOMEM, "", "memory is short");
+  lost = lost_one(f, m);
+  if (lost != NULL)
+    answer_again(lost, p);
+  else
+    answer_new(f, call, m, p);
   p->fn = fn;
   p->arg = arg;
   p->id = ++f->last_id;
@@ -381,6 +442,62 @@ static void cancel_call(ml_http *h, uint64_t id) {
   for (pending *p = ((ml_fake *)h)->waiting; p != NULL; p = p->next)
     if (p->id == id)
       p->fn = NULL;
+}
+
+/* ---- under torture ---- */
+
+void ml_fake_torture(ml_fake *f, ml_torture *x) { f->torture = x; }
+
+static pending **next_one(ml_fake *f, uint32_t late) {
+  pending **at = &f->waiting;
+
+  if (*at != NULL && late != 0 && (*at)->no == late && (*at)->next != NULL)
+    at = &(*at)->next;
+  return at;
+}
+
+bool ml_fake_next(const ml_fake *f, uint32_t late, uint32_t *no) {
+  const pending *p = *next_one((ml_fake *)f, late);
+
+  *no = p != NULL ? p->no : 0;
+  return p != NULL;
+}
+
+void ml_fake_give(ml_fake *f, uint32_t late, uint32_t flushed) {
+  pending **at = next_one(f, late), *p = *at;
+
+  *at = p->next;
+  if (p->next == NULL)
+    f->waiting_end = at;
+  p->call->given = true;
+  p->call->flushed = flushed;
+  if (p->fn != NULL)
+    p->fn(p->arg, &p->answer);
+}
+
+/* An answer is on disk with the commit after it. */
+void ml_fake_killed(ml_fake *f, uint32_t flushed) {
+  f->waiting = NULL;
+  f->waiting_end = &f->waiting;
+  for (made_call *m = f->calls; m != NULL; m = m->next)
+    if (!m->given || m->flushed == flushed)
+      m->lost = true;
+}
+
+void ml_fake_effects(const ml_fake *f, ml_jw *w) {
+  ml_jw_arr(w);
+  for (const made_call *m = f->calls; m != NULL; m = m->next) {
+    ml_buf b = {0};
+
+    if (ml_str_is(m->method, "GET") || ml_str_is(m->method, "HEAD"))
+      continue;
+    ml_buf_printf(&b, "%.*s %.*s\n%.*s\n%.*s", (int)m->method.n, m->method.p,
+                  (int)m->url.n, m->url.p, (int)key_of(m).n, key_of(m).p,
+                  (int)m->body.n, m->body.p != NULL ? m->body.p : "");
+    ml_jw_str(w, (ml_str){b.p, b.len});
+    ml_buf_free(&b);
+  }
+  ml_jw_end(w);
 }
 
 /* ---- declaring ---- */

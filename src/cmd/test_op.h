@@ -25,6 +25,7 @@ typedef struct ml_op {
   ml_str who;                    /* w:as(who); or none */
   ml_str process;                /* id; or none */
   ml_jw *out;                    /* takes exactly one value */
+  ml_buf *answer;                /* where that goes */
   ml_err e;
 } ml_op;
 
@@ -83,5 +84,10 @@ ml_op_fn ml_op_look, ml_op_tasks_of, ml_op_history, ml_op_activity,
 
 /* test_partner.c */
 ml_op_fn ml_op_partner, ml_op_hear;
+/* torture_end.c, torture_op.c */
+ml_op_fn ml_op_ends, ml_op_fault;
+/* Serve with fn what may be interrupted by the fault of this world, or be
+** delivered twice. */
+ml_rc ml_op_tortured(ml_op *o, ml_str name, ml_op_fn *fn);
 
 #endif

@@ -292,6 +292,7 @@ static const struct { const char *name; ml_op_fn *fn; } ops[] = {
   {"activities", ml_op_activities}, {"history", ml_op_history},
   {"logs", ml_op_logs}, {"comments", ml_op_comments},
   {"partner", ml_op_partner}, {"hear", ml_op_hear},
+  {"fault", ml_op_fault}, {"ends", ml_op_ends},
 };
 
 static ml_rc no_such_op(ml_op *o, ml_str name) {
@@ -315,9 +316,11 @@ static ml_rc serve(ml_op *o, const ml_json *want) {
   o->process = ml_json_str(want, "process");
   if (ml_str_is(name, "calls") && o->process.p != NULL)
     return ml_op_calls_of(o);
+  o->w->ops++;
   for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
     if (ml_str_is(name, ops[i].name))
-      return ops[i].fn(o);
+      return o->w->torture != NULL ? ml_op_tortured(o, name, ops[i].fn)
+                                   : ops[i].fn(o);
   return no_such_op(o, name);
 }
 
@@ -341,6 +344,7 @@ void ml_test_op(ml_world *w, ml_str want, ml_buf *answer) {
   ml_buf_reset(answer);
   ml_jw_init(&jw, answer);
   o.out = &jw;
+  o.answer = answer;
   ml_jw_obj(&jw);
   ml_jw_key(&jw, "ok");
   if (rc == ML_OK)

@@ -7,43 +7,32 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "cmd/files.h"
-#include "cmd/test_op.h"
-#include "cmd/test_world.h"
+#include "cmd/test_suite.h"
+#include "cmd/torture.h"
 #include "run/library.h"
 
 enum { TEST_FILE_MAX = 1 << 20, SOURCES_ROOM = 400 };
 
-struct ml_tests {
-  ml_lab lab;
-  bool lost;                     /* a world was: nothing more can be run */
-};
-
-/* One folder. */
-typedef struct suite {
-  ml_tests *t;
-  const char *dir;
-  const char *only;
-  ml_test_fn *fn;
-  void *arg;
-  ml_arena arena;
-  uint8_t bundle[32];            /* of the tests */
-} suite;
-
 /* ---- results ---- */
 
-static int64_t real_ms(void) {
+int64_t ml_suite_ms(void) {
   ml_clock *clock = ml_clock_system();
 
   return clock->mono_ms(clock);
 }
 
-static void tell(suite *s, ml_str name, int64_t since_ms, ml_str at,
-                 ml_str text, ml_str timeline) {
+void ml_suite_tell(ml_suite *s, ml_str name, int64_t since_ms, ml_str at,
+                   ml_str text, ml_str timeline, const ml_tortured *tortured) {
   ml_test_result r = {.name = name, .ok = text.p == NULL,
-                      .ms = real_ms() - since_ms, .at = at, .text = text,
-                      .timeline = timeline};
+                      .ms = ml_suite_ms() - since_ms, .at = at, .text = text,
+                      .timeline = timeline, .tortured = tortured};
 
   s->fn(s->arg, &r);
+}
+
+static void tell(ml_suite *s, ml_str name, int64_t since_ms, ml_str at,
+                 ml_str text, ml_str timeline) {
+  ml_suite_tell(s, name, since_ms, at, text, timeline, NULL);
 }
 
 static void take_fault(void *arg, const char *at, const char *text) {
@@ -52,14 +41,13 @@ static void take_fault(void *arg, const char *at, const char *text) {
   ml_buf_printf(b, "%s%s: %s", b->len > 0 ? "\n" : "", at, text);
 }
 
-/* A world, or a failed result called `name`. */
-static ml_world *new_world(suite *s, ml_str name) {
-  int64_t since = real_ms();
+ml_world *ml_suite_world(ml_suite *s, ml_str name, const ml_fault *fault) {
+  int64_t since = ml_suite_ms();
   ml_buf faults = {0};
   ml_world *w = NULL;
   ml_err e = {0};
 
-  if (ml_world_new(&s->t->lab, s->dir, take_fault, &faults, &w, &e) != ML_OK)
+  if (ml_world_new(&s->t->lab, s->dir, fault, take_fault, &faults, &w, &e) != ML_OK)
     tell(s, name, since, ml_str_of(e.at),
          faults.len > 0 ? (ml_str){faults.p, faults.len} : ml_str_of(e.text),
          ML_NOSTR);
@@ -67,6 +55,11 @@ static ml_world *new_world(suite *s, ml_str name) {
     s->t->lost = true;
   ml_buf_free(&faults);
   return w;
+}
+
+void ml_suite_free_world(ml_suite *s, ml_world *w) {
+  if (!ml_world_free(w))
+    s->t->lost = true;
 }
 
 /* ---- the bundle of the tests ---- */
@@ -93,7 +86,7 @@ static bool named(const ml_source *src, size_t n, ml_str name) {
 
 /* The folder's sources as its bundle holds them, the whole library and
 ** test.lua. */
-static ml_rc gather(suite *s, ml_world *w, ml_source *src, size_t *n) {
+static ml_rc gather(ml_suite *s, ml_world *w, ml_source *src, size_t *n) {
   reading r = {.a = &s->arena, .rc = ML_IO};
   ml_unpack u;
   ml_rc rc;
@@ -117,7 +110,7 @@ static ml_rc gather(suite *s, ml_world *w, ml_source *src, size_t *n) {
   return ML_OK;
 }
 
-static ml_rc make_bundle(suite *s, ml_world *w, ml_str test_lua, ml_err *e) {
+static ml_rc make_bundle(ml_suite *s, ml_world *w, ml_str test_lua, ml_err *e) {
   ml_source *src = ml_arena_zero(&s->arena, sizeof *src * (SOURCES_ROOM + 1));
   size_t n = 0;
   ml_sha *h;
@@ -172,7 +165,7 @@ static bool add_answer(ml_arena *a, script *x, const ml_answer *want,
   return !answer->bad && e->answer.p != NULL;
 }
 
-static ml_rc ask(suite *s, ml_arena *a, const char *mode, ml_str path,
+static ml_rc ask(ml_suite *s, ml_arena *a, const char *mode, ml_str path,
                  const script *x, ml_answer *out) {
   ml_ask q = {.kind = ML_ASK_TEST, .mode = ml_str_of(mode), .path = path,
               .key = ML_STR("test"), .data = ML_STR("{}"),
@@ -187,9 +180,46 @@ static ml_rc ask(suite *s, ml_arena *a, const char *mode, ml_str path,
   return ml_lab_ask(&s->t->lab, &q, a, out);
 }
 
+/* Not worth doing again: it only looks. */
+static bool only_looks(ml_str op) {
+  static const char *const list[] = {"now", "tasks", "processes", "read",
+    "activity", "activities", "history", "logs", "comments", "calls", "mails",
+    "transaction", "transactions", "fixture", "ends", NULL};
+
+  for (size_t i = 0; list[i] != NULL; i++)
+    if (ml_str_is(op, list[i]))
+      return true;
+  return false;
+}
+
+/* Keep an operation that was done. */
+static bool record(ml_play *p, ml_world *w, ml_str want, const ml_buf *answer) {
+  ml_json *v = NULL;
+  ml_recorded *list = p->ops;
+
+  if (p->record == NULL || answer->len < 5 ||
+      memcmp(answer->p, "{\"ok\"", 5) != 0 ||
+      ml_json_parse(&w->arena, want.p, want.n, NULL, &v, NULL) != ML_OK ||
+      only_looks(ml_json_str(v, "op")))
+    return true;
+  if (p->op_count == p->op_cap) {
+    p->op_cap = p->op_cap > 0 ? p->op_cap * 2 : 32;
+    list = ml_arena_alloc(p->record, sizeof *list * p->op_cap);
+    if (list == NULL)
+      return false;
+    if (p->op_count > 0)
+      memcpy(list, p->ops, sizeof *list * p->op_count);
+    p->ops = list;
+  }
+  list[p->op_count].want = (ml_str){ml_arena_dup(p->record, want.p, want.n),
+                                    want.n};
+  list[p->op_count].op = w->ops;
+  return list[p->op_count++].want.p != NULL;
+}
+
 /* Slice by slice to its end; *r is the last answer. */
-static ml_rc play(suite *s, ml_world *w, ml_str path, ml_answer *r,
-                  ml_err *e) {
+static ml_rc play(ml_suite *s, ml_world *w, ml_str path, ml_play *p,
+                  ml_answer *r, ml_err *e) {
   ml_buf answer = {0};
   script x = {0};
   ml_rc rc;
@@ -212,7 +242,8 @@ static ml_rc play(suite *s, ml_world *w, ml_str path, ml_answer *r,
       rc = ml_err_set(e, ML_TIMEOUT, "", "%s", answer.p != NULL ? answer.p : "");
       break;
     }
-    if (!add_answer(&w->arena, &x, r, &answer)) {
+    if (!add_answer(&w->arena, &x, r, &answer) ||
+        !record(p, w, r->want, &answer)) {
       rc = ml_err_set(e, ML_NOMEM, "", "memory is short");
       break;
     }
@@ -221,52 +252,94 @@ static ml_rc play(suite *s, ml_world *w, ml_str path, ml_answer *r,
   return rc;
 }
 
-/* Why a test that came to its end is none that passed; "" when it is. */
-static void judge(ml_world *w, const ml_answer *r, ml_buf *why) {
+void ml_suite_judge(ml_world *w, ml_buf *why) {
   ml_str fault = ml_fake_fault(w->fake);
 
-  if (r->end != ML_END_RETURNED)
-    ml_buf_put(why, r->text.p, r->text.n);
-  else if (fault.p != NULL)
+  if (fault.p != NULL)
     ml_buf_put(why, fault.p, fault.n);
   else
     ml_fake_unused(w->fake, why);
 }
 
-static void run_test(suite *s, ml_str name, size_t number) {
-  int64_t since = real_ms();
-  ml_world *w = new_world(s, name);
-  ml_buf why = {0}, timeline = {0};
+/* Why a test that came to its end is none that passed; "" when it is. */
+static void judge(ml_suite *s, ml_world *w, const ml_answer *r, ml_play *p) {
+  if (r->end != ML_END_RETURNED)
+    ml_buf_put(&p->why, r->text.p, r->text.n);
+  else
+    ml_suite_judge(w, &p->why);
+  if (r->at.p != NULL)
+    p->at = (ml_str){ml_arena_dup(&s->arena, r->at.p, r->at.n), r->at.n};
+}
+
+/* {"ok": ...} of w:ends(), as it is. */
+static void look_at_end(ml_world *w, ml_play *p) {
+  ml_test_op(w, ML_STR("{\"op\":\"ends\",\"args\":[]}"), &p->end);
+}
+
+static void note(const ml_torture *x, ml_play *p) {
+  if (x == NULL)
+    return;
+  memcpy(p->met, x->met, sizeof p->met);
+  p->fired = x->fired;
+  p->unfit = x->unfit;
+  p->fired_op = x->fired_op;
+  p->fired_nth = x->fired_nth;
+}
+
+bool ml_suite_play(ml_suite *s, ml_str name, size_t number, ml_play *p) {
+  ml_world *w;
   ml_answer r = {0};
   ml_err e = {0};
   char path[24];
   ml_rc rc;
 
+  s->t->lab.shift_ms = p->shift_ms;
+  w = ml_suite_world(s, name, p->fault);
+  s->t->lab.shift_ms = 0;
   if (w == NULL)
-    return;
+    return false;
   snprintf(path, sizeof path, "%zu", number);
-  rc = play(s, w, ml_str_of(path), &r, &e);
+  rc = play(s, w, ml_str_of(path), p, &r, &e);
   if (rc == ML_OK)
-    judge(w, &r, &why);
+    judge(s, w, &r, p);
   else
-    ml_buf_puts(&why, e.text);
-  if (why.len > 0)
-    ml_test_timeline(w, &timeline);
-  tell(s, name, since, rc == ML_OK && r.at.p != NULL ? r.at : ML_STR(""),
-       why.len > 0 ? (ml_str){why.p, why.len} : ML_NOSTR,
-       (ml_str){timeline.p, timeline.len});
+    ml_buf_puts(&p->why, e.text);
+  note(w->torture, p);
+  if (rc != ML_TIMEOUT && p->why.len > 0)
+    ml_test_timeline(w, &p->timeline);
+  else if (p->wants_end && !w->lost)
+    look_at_end(w, p);
   if (rc == ML_TIMEOUT)
     w->lost = true;
-  if (!ml_world_free(w))
-    s->t->lost = true;
-  ml_buf_free(&why);
-  ml_buf_free(&timeline);
+  ml_suite_free_world(s, w);
+  return true;
+}
+
+void ml_play_free(ml_play *p) {
+  ml_buf_free(&p->why);
+  ml_buf_free(&p->timeline);
+  ml_buf_free(&p->end);
+}
+
+static void run_test(ml_suite *s, ml_str name, size_t number) {
+  int64_t since = ml_suite_ms();
+  ml_play p = {.wants_end = s->torture != NULL};
+
+  if (!ml_suite_play(s, name, number, &p))
+    return;
+  if (s->torture != NULL && p.why.len == 0)
+    ml_torture_test(s, name, number, since, &p.end);
+  else
+    tell(s, name, since, p.at.p != NULL ? p.at : ML_STR(""),
+         p.why.len > 0 ? (ml_str){p.why.p, p.why.len} : ML_NOSTR,
+         (ml_str){p.timeline.p, p.timeline.len});
+  ml_play_free(&p);
 }
 
 /* ---- a folder ---- */
 
-static ml_rc names(suite *s, const ml_json **out) {
-  int64_t since = real_ms();
+static ml_rc names(ml_suite *s, const ml_json **out) {
+  int64_t since = ml_suite_ms();
   ml_answer r = {0};
   ml_json *v = NULL;
   ml_rc rc = ask(s, &s->arena, "list", ML_NOSTR, NULL, &r);
@@ -285,49 +358,95 @@ static ml_rc names(suite *s, const ml_json **out) {
   return rc;
 }
 
-static bool wanted(const suite *s, ml_str name) {
+static bool wanted(const ml_suite *s, ml_str name) {
   return s->only == NULL || s->only[0] == '\0' ||
          (name.n > 0 && memmem(name.p, name.n, s->only, strlen(s->only)) != NULL);
 }
 
 /* The bundle must come into force, or nothing can be tested. */
-static ml_rc ready(suite *s, ml_str test_lua, ml_err *e) {
-  ml_world *w = new_world(s, ML_STR("the workflow can be loaded"));
+static ml_rc ready(ml_suite *s, ml_str test_lua, ml_err *e) {
+  ml_world *w = ml_suite_world(s, ML_STR("the workflow can be loaded"), NULL);
   ml_rc rc;
 
   if (w == NULL)
     return ML_INVALID;
   rc = make_bundle(s, w, test_lua, e);
-  if (!ml_world_free(w))
-    s->t->lost = true;
+  ml_suite_free_world(s, w);
+  return rc;
+}
+
+static ml_rc run_suite(ml_suite *s, ml_str test_lua, ml_err *e) {
+  const ml_json *list = NULL;
+  ml_rc rc = ready(s, test_lua, e);
+
+  if (rc == ML_OK)
+    rc = names(s, &list);
+  for (uint32_t i = 0; rc == ML_OK && i < list->count && !s->t->lost; i++)
+    if (wanted(s, list->arr[i].s))
+      run_test(s, list->arr[i].s, i + 1);
+  if (s->t->lost)
+    rc = ml_err_set(e, ML_TIMEOUT, s->dir, "a test did not come to rest; the "
+                    "others were not run");
+  else if (rc == ML_INVALID)
+    rc = ML_OK;                            /* told as a result */
+  ml_arena_free(&s->arena);
   return rc;
 }
 
 ml_rc ml_tests_folder(ml_tests *t, const char *dir, const char *only,
-                      ml_test_fn *fn, void *arg, ml_err *e) {
-  suite s = {.t = t, .dir = dir, .only = only, .fn = fn, .arg = arg};
-  ml_buf test_lua = {0};
-  const ml_json *list = NULL;
+                      const ml_torture_conf *torture, ml_test_fn *fn, void *arg,
+                      ml_err *e) {
   char path[1000];
+  ml_suite s = {.t = t, .dir = dir, .file = path, .only = only,
+                .torture = torture, .fn = fn, .arg = arg};
+  ml_buf text = {0};
   ml_rc rc;
 
   snprintf(path, sizeof path, "%s/test.lua", dir);
-  rc = ml_file_read(path, TEST_FILE_MAX, &test_lua, e);
+  rc = ml_file_read(path, TEST_FILE_MAX, &text, e);
   if (rc == ML_OK)
-    rc = ready(&s, (ml_str){test_lua.p != NULL ? test_lua.p : "", test_lua.len},
-               e);
+    rc = run_suite(&s, (ml_str){text.p != NULL ? text.p : "", text.len}, e);
+  ml_buf_free(&text);
+  return rc;
+}
+
+/* "-- tests FOLDER" of the first line, as seen from the file's folder. */
+static ml_rc folder_of(const char *file, ml_str text, char *dir, size_t size,
+                       ml_err *e) {
+  static const char mark[] = "-- tests ";
+  const char *slash = strrchr(file, '/');
+  const char *stop = text.n > 0 ? memchr(text.p, '\n', text.n) : NULL;
+  size_t n = sizeof mark - 1;
+  int up = slash != NULL ? (int)(slash + 1 - file) : 0, len;
+
+  if (stop == NULL || text.n <= n || memcmp(text.p, mark, n) != 0)
+    return ml_err_set(e, ML_INVALID, file, "a test file that stands by itself "
+                      "says in its first line which folder it tests: "
+                      "-- tests FOLDER");
+  if (text.p[n] == '/')
+    up = 0;
+  len = snprintf(dir, size, "%.*s%.*s", up, file,
+                 (int)(stop - text.p - (ptrdiff_t)n), text.p + n);
+  return len > 0 && (size_t)len < size
+             ? ML_OK
+             : ml_err_set(e, ML_LIMIT, file, "the folder it tests has a name "
+                          "that is too long");
+}
+
+ml_rc ml_tests_file(ml_tests *t, const char *file, const char *only,
+                    const ml_torture_conf *torture, ml_test_fn *fn, void *arg,
+                    ml_err *e) {
+  char dir[1000];
+  ml_suite s = {.t = t, .dir = dir, .file = file, .only = only,
+                .torture = torture, .fn = fn, .arg = arg};
+  ml_buf text = {0};
+  ml_rc rc = ml_file_read(file, TEST_FILE_MAX, &text, e);
+
   if (rc == ML_OK)
-    rc = names(&s, &list);
-  for (uint32_t i = 0; rc == ML_OK && i < list->count && !t->lost; i++)
-    if (wanted(&s, list->arr[i].s))
-      run_test(&s, list->arr[i].s, i + 1);
-  if (t->lost)
-    rc = ml_err_set(e, ML_TIMEOUT, dir, "a test did not come to rest; the "
-                    "others were not run");
-  else if (rc == ML_INVALID)
-    rc = ML_OK;                            /* told as a result */
-  ml_arena_free(&s.arena);
-  ml_buf_free(&test_lua);
+    rc = folder_of(file, (ml_str){text.p, text.len}, dir, sizeof dir, e);
+  if (rc == ML_OK)
+    rc = run_suite(&s, (ml_str){text.p, text.len}, e);
+  ml_buf_free(&text);
   return rc;
 }
 

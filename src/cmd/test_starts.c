@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmd/test_op.h"
+#include "cmd/torture_world.h"
 
 /* "orders", or "order-delivery/orders": the workflow and its trigger. */
 static ml_rc find_trigger(ml_op *o, const char *kind, ml_str *workflow,
@@ -34,11 +35,38 @@ static ml_rc find_trigger(ml_op *o, const char *kind, ml_str *workflow,
                     kind, (int)(whole.n > 80 ? 80 : whole.n), whole.p);
 }
 
+/* The same after an answer was lost: what began since then by itself. */
+static ml_rc put_begun(ml_op *o) {
+  ml_row_process *list;
+  size_t count;
+  ml_rc rc = ml_op_read_all(o, &list, &count);
+
+  if (rc != ML_OK)
+    return rc;
+  ml_jw_arr(o->out);
+  for (size_t i = 0; i < count; i++) {
+    char id[ML_ID_MAX];
+
+    ml_id_text(id, list[i].id, 0);
+    if (list[i].n > o->w->torture->n_before && list[i].parent_n == 0)
+      ml_op_put_id(o->out, ml_str_of(id));
+  }
+  ml_jw_end(o->out);
+  return ML_OK;
+}
+
+/* A signed request that was taken is refused when it comes again. */
+static bool was_taken(const ml_op *o, ml_rc rc) {
+  return rc == ML_EXISTS && o->w->torture != NULL && o->w->torture->repeated;
+}
+
 /* {"started":[ids]} as a list of processes. */
 static ml_rc put_started(ml_op *o, ml_str answer) {
   ml_json *v = NULL;
   const ml_json *list;
 
+  if (o->w->torture != NULL && o->w->torture->repeated)
+    return put_begun(o);
   if (ml_json_parse(o->a, answer.p, answer.n, NULL, &v, NULL) != ML_OK)
     return ml_err_set(&o->e, ML_CORRUPT, "", "the trigger gave no answer");
   list = ml_json_get(v, "started");
@@ -72,6 +100,8 @@ ml_rc ml_op_polls(ml_op *o) {
   if (on == NULL || on->type != ML_JBOOL)
     return ml_err_set(&o->e, ML_INVALID, "", "w:polls(true) or w:polls(false)");
   ml_run_hold_polls(o->w->run, !on->b);
+  if (o->w->torture != NULL)
+    o->w->torture->polls = on->b;
   rc = ml_world_settle(o->w, &o->e);
   if (rc == ML_OK)
     ml_jw_null(o->out);
@@ -226,5 +256,5 @@ ml_rc ml_op_post(ml_op *o) {
   ml_run_hook(o->w->run, workflow, name, (ml_str){text, len}, &replay,
               ml_world_hooked, c);
   rc = ml_world_wait(o->w, c, &o->e);
-  return rc == ML_OK ? put_started(o, c->text) : rc;
+  return rc == ML_OK || was_taken(o, rc) ? put_started(o, c->text) : rc;
 }

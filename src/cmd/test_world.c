@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cmd/test_life.h"
 #include "cmd/test_script.h"
+#include "cmd/torture_world.h"
 
 enum { REST_MS = 20000, WAIT_MS = 100 };
 
@@ -117,8 +119,8 @@ static void load_fault(void *arg, const char *at, const char *text) {
     l->fault(l->arg, at, text);
 }
 
-ml_rc ml_world_load(ml_world *w, const char *dir, ml_flow_fault_fn *fault,
-                    void *arg, ml_err *e) {
+ml_rc ml_life_load(ml_world *w, const char *dir, ml_flow_fault_fn *fault,
+                   void *arg, ml_err *e) {
   loading *l = ml_arena_zero(&w->arena, sizeof *l);
 
   if (l == NULL)
@@ -130,33 +132,90 @@ ml_rc ml_world_load(ml_world *w, const char *dir, ml_flow_fault_fn *fault,
   return ml_world_wait(w, &l->came, e);
 }
 
-ml_rc ml_world_new(ml_lab *lab, const char *dir, ml_flow_fault_fn *fault,
-                   void *arg, ml_world **out, ml_err *e) {
-  ml_world *w = ml_mem_zero(sizeof *w);
+ml_rc ml_world_load(ml_world *w, const char *dir, ml_flow_fault_fn *fault,
+                    void *arg, ml_err *e) {
+  ml_torture *x = w->torture;
+  ml_rc rc = ml_life_load(w, dir, fault, arg, e);
+
+  if (rc != ML_OK || x == NULL)
+    return rc;
+  if (x->folder_count == ML_TORTURE_FOLDERS)
+    return ml_err_set(e, ML_LIMIT, "", "a test under torture has at most %d "
+                      "folders in force", ML_TORTURE_FOLDERS);
+  x->folders[x->folder_count] = ml_arena_dup(&w->arena, dir, strlen(dir) + 1);
+  if (x->folders[x->folder_count++] == NULL)
+    return ml_err_set(e, ML_NOMEM, "", "memory is short");
+  return ML_OK;
+}
+
+ml_rc ml_life_begin(ml_world *w, ml_err *e) {
+  ml_lab *lab = w->lab;
+  ml_torture *x = w->torture;
   ml_store_conf store = {.path = ":memory:", .clock = &lab->clock};
   ml_run_conf conf = {.loop = lab->loop, .script = lab->script,
                       .clock = &lab->clock, .hold_polls = true,
                       .limits = lab->limits};
   ml_rc rc;
 
+  if (x != NULL) {
+    store = (ml_store_conf){.path = "world.db", .vfs = ml_ram_name(x->ram),
+                            .clock = &x->clock};
+    conf.loop = x->loop;
+    conf.script = ml_turns_script(x->turns);
+    conf.clock = &x->clock;
+    conf.step_commits = true;
+    conf.hold_polls = !x->polls;
+  }
+  rc = ml_store_open(&store, &w->store, e);
+  if (rc != ML_OK)
+    return rc;
+  conf.store = w->store;
+  conf.http = ml_fake_http(w->fake);
+  conf.rand = &w->rand.base;
+  rc = ml_run_new(&conf, &w->run, e);
+  return rc == ML_OK ? begin(w, e) : rc;
+}
+
+/* What a world is made of, and its first engine. */
+static ml_rc make(ml_world *w, const ml_fault *torture, ml_err *e) {
+  ml_rc rc = ML_OK;
+
+  w->lab->wall_ms = ML_WORLD_BEGIN + w->lab->shift_ms;
+  ml_rand_seed(&w->rand, 1);
+  if (torture != NULL)
+    rc = ml_torture_new(w, torture);
+  if (rc == ML_OK)
+    rc = ml_fake_new(w->lab->loop, &w->fake);
+  if (rc != ML_OK)
+    return ml_err_set(e, rc, "", "memory is short");
+  if (torture != NULL)
+    ml_fake_torture(w->fake, w->torture);
+  return ml_life_begin(w, e);
+}
+
+static void unmake(ml_world *w) {
+  ml_run_free(w->run);
+  ml_fake_free(w->fake);
+  ml_store_close(w->store);
+  ml_torture_free(w->torture);
+  w->run = NULL;
+  w->fake = NULL;
+  w->store = NULL;
+  w->torture = NULL;
+}
+
+ml_rc ml_world_new(ml_lab *lab, const char *dir, const ml_fault *torture,
+                   ml_flow_fault_fn *fault, void *arg, ml_world **out,
+                   ml_err *e) {
+  ml_world *w = ml_mem_zero(sizeof *w);
+  ml_rc rc;
+
   *out = NULL;
   if (w == NULL)
     return ml_err_set(e, ML_NOMEM, "", "memory is short");
-  lab->wall_ms = ML_WORLD_BEGIN;
   w->lab = lab;
   w->dir = dir;
-  ml_rand_seed(&w->rand, 1);
-  rc = ml_store_open(&store, &w->store, e);
-  if (rc == ML_OK)
-    rc = ml_fake_new(lab->loop, &w->fake);
-  if (rc == ML_OK) {
-    conf.store = w->store;
-    conf.http = ml_fake_http(w->fake);
-    conf.rand = &w->rand.base;
-    rc = ml_run_new(&conf, &w->run, e);
-  }
-  if (rc == ML_OK)
-    rc = begin(w, e);
+  rc = make(w, torture, e);
   if (rc == ML_OK)
     rc = ml_world_load(w, dir, fault, arg, e);
   if (rc != ML_OK) {
@@ -169,14 +228,20 @@ ml_rc ml_world_new(ml_lab *lab, const char *dir, ml_flow_fault_fn *fault,
   return ML_OK;
 }
 
+ml_rc ml_world_torture(ml_world *w, const ml_fault *torture, ml_err *e) {
+  ml_rc rc;
+
+  unmake(w);
+  rc = make(w, torture, e);
+  return rc == ML_OK ? ml_world_load(w, w->dir, NULL, NULL, e) : rc;
+}
+
 bool ml_world_free(ml_world *w) {
   if (w == NULL)
     return true;
   if (w->lost)
     return false;
-  ml_run_free(w->run);
-  ml_fake_free(w->fake);
-  ml_store_close(w->store);
+  unmake(w);
   ml_arena_free(&w->arena);
   ml_mem_free(w);
   return true;
@@ -187,6 +252,8 @@ bool ml_world_free(ml_world *w) {
 ml_rc ml_world_settle(ml_world *w, ml_err *e) {
   int64_t until = real_ms() + REST_MS;
 
+  if (w->torture != NULL)
+    return ml_torture_settle(w, e);
   while (!w->lost && !(ml_run_idle(w->run) && ml_fake_idle(w->fake))) {
     ml_loop_turn(w->lab->loop, WAIT_MS);
     ml_run_reap(w->run);
@@ -254,6 +321,8 @@ ml_came *ml_world_came(ml_world *w) {
 
 static void came(ml_came *c, ml_rc rc, const ml_err *e, int status,
                  ml_str text) {
+  if (ml_torture_is_deaf(c->w->torture))
+    return;                                /* the connection is gone */
   c->done = true;
   c->rc = rc;
   c->status = status;
@@ -278,8 +347,15 @@ static void put_done(void *arg, ml_rc rc, const ml_err *e, int status,
 }
 
 ml_rc ml_world_wait(ml_world *w, ml_came *c, ml_err *e) {
+  ml_torture *x = w->torture;
   ml_rc rc = ml_world_settle(w, e);
 
+  if (rc == ML_OK && !c->done && x != NULL && x->interrupted) {
+    x->interrupted = false;
+    x->again = x->repeated = true;
+    return ml_err_set(e, ML_UNKNOWN, "", "the engine was killed before it "
+                      "answered");
+  }
   if (rc == ML_OK && !c->done) {
     w->lost = true;
     return ml_err_set(e, ML_TIMEOUT, "", "the engine is at rest and has not "
@@ -294,11 +370,16 @@ ml_rc ml_world_wait(ml_world *w, ml_came *c, ml_err *e) {
   return rc;
 }
 
-ml_rc ml_world_put(ml_world *w, ml_input *in, ml_came *c, ml_err *e) {
+ml_rc ml_life_put(ml_world *w, ml_input *in, ml_came *c, ml_err *e) {
   in->done = put_done;
   in->arg = c;
   ml_run_put(w->run, in);
   return ml_world_wait(w, c, e);
+}
+
+ml_rc ml_world_put(ml_world *w, ml_input *in, ml_came *c, ml_err *e) {
+  return w->torture != NULL ? ml_torture_put(w, in, c, e)
+                            : ml_life_put(w, in, c, e);
 }
 
 static void read_done(void *arg) { (void)arg; }
