@@ -35,6 +35,11 @@
 --                                     message, workflow, process = p or nil }
 --   w:transaction(id)  w:transactions()      as they are now
 --   w:polls(true)                     from now on polls run when they are due
+--   w:fault { kind = "crash-after", at = "commit", n = 7 }   before anything else:
+--                                     what happens to this test; kinds are in
+--                                     src/cmd/torture_fault.h
+--   w:ends()                          where everything has come to, as runs with
+--                                     a fault and without are compared
 --   p.status p.run p.state p.data p.subject p.message p.phase p.id ...
 --   p:tasks()  p:tasks "all"  p:tasks "1-2"     p:activity "x1"  p:activities()
 --   p:history()  p:logs()  p:calls()  p:comments()
@@ -64,6 +69,7 @@ local null = host.null
 local raise = host.raise
 local t = {}
 local tests = {}
+local faults = {}                   -- name -> what happens to that test: t.fault
 
 -- ---- operations ----
 
@@ -229,10 +235,19 @@ function t.it(name, f)
   if type(name) ~= "string" or type(f) ~= "function" then
     raise 't.it("what holds", function(w) ... end)'
   end
+  if next(faults) ~= nil and not faults[name] then return end
   for _, test in ipairs(tests) do
     if test.name == name then raise("two tests are called " .. quoted(name)) end
   end
   tests[#tests + 1] = { name = name, run = f }
+end
+
+-- Of this file the tests that are named so are run, each under that fault.
+function t.fault(name, fault)
+  if type(name) ~= "string" or type(fault) ~= "table" then
+    raise 't.fault("name of a test", { kind =, at =, n = })'
+  end
+  faults[name] = fault
 end
 
 -- The same value: tables by their contents.
@@ -287,6 +302,7 @@ end
 function run.f(i)
   local test = tests[i]
   if not test then raise(("there is no test %s"):format(tostring(i))) end
+  if faults[test.name] then w:fault(faults[test.name]) end
   test.run(w)
 end
 

@@ -36,12 +36,14 @@ ml_rc ml_fake_expect(ml_fake *f, ml_str method, ml_str path,
 ** a call whose answer was lost is given the same when it is repeated.
 ** _next: is there a call to be answered, the one numbered `late` only when it is
 ** alone?  *no is its number, 0: it repeats another.  _give answers it.
-** flushed: commits on disk, which say whose answers a killed engine has lost. */
+** flushed: commits on disk, which say whose answers a killed engine has lost;
+** _known: an operation has ended, and what was answered will not be. */
 struct ml_torture;
 void ml_fake_torture(ml_fake *f, struct ml_torture *x);
 bool ml_fake_next(const ml_fake *f, uint32_t late, uint32_t *no);
 void ml_fake_give(ml_fake *f, uint32_t late, uint32_t flushed);
 void ml_fake_killed(ml_fake *f, uint32_t flushed);
+void ml_fake_known(ml_fake *f);
 /* What was asked of the peers but to read, each once, in no order: a list of
 ** texts "METHOD URL\nkey\nbody". */
 void ml_fake_effects(const ml_fake *f, ml_jw *w);

@@ -272,11 +272,11 @@ static void judge(ml_suite *s, ml_world *w, const ml_answer *r, ml_play *p) {
 }
 
 /* {"ok": ...} of w:ends(), as it is. */
-static void look_at_end(ml_world *w, ml_play *p) {
+void ml_suite_end(ml_world *w, ml_play *p) {
   ml_test_op(w, ML_STR("{\"op\":\"ends\",\"args\":[]}"), &p->end);
 }
 
-static void note(const ml_torture *x, ml_play *p) {
+void ml_suite_note(const ml_torture *x, ml_play *p) {
   if (x == NULL)
     return;
   memcpy(p->met, x->met, sizeof p->met);
@@ -284,6 +284,24 @@ static void note(const ml_torture *x, ml_play *p) {
   p->unfit = x->unfit;
   p->fired_op = x->fired_op;
   p->fired_nth = x->fired_nth;
+}
+
+bool ml_suite_ids(ml_world *w, ml_arena *a, ml_str **ids, size_t *count) {
+  ml_op o = {.w = w, .a = &w->arena};
+  ml_row_process *list;
+
+  if (ml_op_read_all(&o, &list, count) != ML_OK)
+    return false;
+  *ids = ml_arena_alloc(a, sizeof **ids * (*count + 1));
+  for (size_t i = 0; *ids != NULL && i < *count; i++) {
+    char id[ML_ID_MAX];
+
+    ml_id_text(id, list[i].id, 0);
+    (*ids)[i] = (ml_str){ml_arena_dup(a, id, strlen(id)), strlen(id)};
+    if ((*ids)[i].p == NULL)
+      return false;
+  }
+  return *ids != NULL;
 }
 
 bool ml_suite_play(ml_suite *s, ml_str name, size_t number, ml_play *p) {
@@ -304,11 +322,14 @@ bool ml_suite_play(ml_suite *s, ml_str name, size_t number, ml_play *p) {
     judge(s, w, &r, p);
   else
     ml_buf_puts(&p->why, e.text);
-  note(w->torture, p);
+  ml_suite_note(w->torture, p);
   if (rc != ML_TIMEOUT && p->why.len > 0)
     ml_test_timeline(w, &p->timeline);
   else if (p->wants_end && !w->lost)
-    look_at_end(w, p);
+    ml_suite_end(w, p);
+  if (p->record != NULL && !w->lost && rc == ML_OK &&
+      !ml_suite_ids(w, p->record, &p->ids, &p->id_count))
+    p->op_count = 0;
   if (rc == ML_TIMEOUT)
     w->lost = true;
   ml_suite_free_world(s, w);

@@ -50,6 +50,8 @@ typedef struct ml_play {
   uint32_t fired_op, fired_nth;
   ml_recorded *ops;
   size_t op_count, op_cap;
+  ml_str *ids;                   /* of its processes, the oldest first */
+  size_t id_count;
 } ml_play;
 
 /* Run a test once; why says what went wrong, whatever it is.  false: nothing
@@ -62,6 +64,10 @@ void ml_suite_tell(ml_suite *s, ml_str name, int64_t since_ms, ml_str at,
 /* A world, or NULL and a failed result called `name`. */
 ml_world *ml_suite_world(ml_suite *s, ml_str name, const ml_fault *fault);
 void ml_suite_free_world(ml_suite *s, ml_world *w);
+/* Ids of a world's processes, the oldest first; false: starved. */
+bool ml_suite_ids(ml_world *w, ml_arena *a, ml_str **ids, size_t *count);
+void ml_suite_note(const ml_torture *x, ml_play *p);
+void ml_suite_end(ml_world *w, ml_play *p);
 /* How a world's fakes judge a run that came to its end; "" when well. */
 void ml_suite_judge(ml_world *w, ml_buf *why);
 int64_t ml_suite_ms(void);

@@ -11,9 +11,11 @@
 **   mails         to whom, what about, the text
 **   transactions  type, tenant, state, rule, message, process
 ** Left out is what may rightly differ: moments, attempts, the length of
-** histories, requests that only read, the order of effects.  Ids of processes
-** and transactions are drawn: they stand as "#1", "#2" in the order of their
-** numbers, wherever they are written.
+** histories, requests that only read, the order of effects.  Ids and numbers of
+** processes and transactions are drawn, and numbers may have gaps: they stand as
+** <1>, <2> in their order, wherever an id is written, or a process's number
+** behind '#' or with a zero in front.  So do comments' numbers in what partners
+** are told.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ enum { ROWS_MAX = 1000 };
 typedef struct drawn {           /* ids, in the order of their numbers */
   char (*list)[ML_ID_MAX];
   size_t count;
+  const ml_row_process *processes;         /* the first of them */
+  size_t process_count;
 } drawn;
 
 typedef struct rows {            /* of one process, or of all */
@@ -62,22 +66,49 @@ static void work_world(void *arg, ml_read *rd) {
 
 /* ---- lists without an order ---- */
 
-/* "#1" for each id that is written in the text; none: starved. */
+static size_t id_at(const drawn *ids, const char *p, const char *end,
+                    size_t *which) {
+  for (*which = 0; *which < ids->count; ++*which) {
+    size_t n = strlen(ids->list[*which]);
+
+    if ((size_t)(end - p) >= n && memcmp(p, ids->list[*which], n) == 0)
+      return n;
+  }
+  return 0;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* A process's number, not somebody's 7: "#7" or "000007". */
+static size_t number_at(const drawn *ids, const char *text, const char *p,
+                        const char *end, size_t *which) {
+  size_t n = 0;
+  int64_t value = 0;
+
+  while (p + n < end && is_digit(p[n]) && n < 18)
+    value = value * 10 + (p[n++] - '0');
+  if (n == 0 || (p > text && is_digit(p[-1])) ||
+      !(p[0] == '0' || (p > text && p[-1] == '#')))
+    return 0;
+  for (*which = 0; *which < ids->process_count; ++*which)
+    if (ids->processes[*which].n == value)
+      return n;
+  return 0;
+}
+
+/* What is drawn, as its place among its like; none: starved. */
 static ml_str without_ids(ml_op *o, const drawn *ids, ml_str text) {
   ml_buf b = {0};
   const char *p = text.p, *end = ml_str_end(text);
   ml_str out;
 
   while (p < end) {
-    size_t i = 0, n = 0;
+    size_t which = 0, n = id_at(ids, p, end, &which);
 
-    for (; i < ids->count; i++) {
-      n = strlen(ids->list[i]);
-      if ((size_t)(end - p) >= n && memcmp(p, ids->list[i], n) == 0)
-        break;
-    }
-    if (i < ids->count) {
-      ml_buf_printf(&b, "#%zu", i + 1);
+    if (n == 0)
+      n = number_at(ids, text.p, p, end, &which);
+    if (n > 0) {
+      ml_buf_printf(&b, "<%zu>", which + 1);
       p += n;
     } else {
       ml_buf_putc(&b, *p++);
@@ -345,6 +376,8 @@ static bool draw(drawn *ids, const rows *r, const ml_row_process *list,
                  size_t count) {
   ids->list = ml_arena_alloc(r->o->a, sizeof *ids->list *
                                       (count + r->transaction_count + 1));
+  ids->processes = list;
+  ids->process_count = count;
   if (ids->list == NULL)
     return false;
   for (size_t i = 0; i < count; i++)

@@ -94,7 +94,10 @@ void ml_torture_op(ml_world *w, ml_str name) {
     ml_torture_fire(x);
 }
 
-void ml_torture_op_end(ml_world *w) { w->torture->counting = false; }
+void ml_torture_op_end(ml_world *w) {
+  w->torture->counting = false;
+  ml_fake_known(w->fake);
+}
 
 bool ml_torture_now(const ml_torture *x, ml_fault_kind kind) {
   return x != NULL && x->fired && x->fired_op == x->op && x->unfit == NULL &&

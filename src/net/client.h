@@ -37,6 +37,8 @@ typedef struct ml_http_call {
   uint32_t line;                 /* whose call it is, 0: nobody's, and how many */
   uint32_t line_most;            /* of those may be under way at once; more wait
                                     in order, for as long as it takes */
+  bool journalled;               /* its answer is kept with the next commit (for
+                                    those who play the peer in tests) */
 } ml_http_call;
 
 typedef enum ml_http_end {

@@ -524,6 +524,7 @@ void call_send(ml_run *r, proc *pr, const ml_effect *ef) {
     if (rc == ML_OK) {
       name_target(c, &hc);
       call_line(r, pr->f, &hc);
+      hc.journalled = true;
       rc = r->conf.http->send(r->conf.http, &hc, answered, c, NULL, &e);
     }
     if (rc == ML_OK) {
