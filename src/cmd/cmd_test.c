@@ -13,12 +13,13 @@
 #include "cmd/test_run.h"
 #include "cmd/verbs.h"
 
-enum { FOLDERS_MAX = 1000, PATH_MAX_ = 900, RUNS = 10, RUNS_MAX = 1000000 };
+enum { FOLDERS_MAX = 1000, PATH_MAX_ = 900, RUNS_MAX = 1000000 };
 
 const ml_opt ml_opts_test[] = {
   {"only", "TEXT", "run the tests whose name holds TEXT", 0},
   {"torture", NULL, "run each test again with faults at its boundaries", 0},
-  {"runs", "N", "with --torture: faults tried of one test, or all; 10", 0},
+  {"runs", "N", "with --torture: faults tried of one test, or all; 8, of a test with many "
+   "boundaries 2", 0},
   {"seed", "N", "with --torture: which ones; 1", 0},
   {"fault", "KIND:N", "torture with this one alone: crash-after:7", 0},
   {"out", "DIR", "with --torture: where files of failures go; here", 0},
@@ -34,6 +35,7 @@ typedef struct report {
   ml_buf out;
   ml_jw w;
   const char *folder;            /* its name */
+  bool is_file;                  /* it is a file of tests */
   size_t number;                 /* of all */
   size_t passed, failed;         /* of this folder */
   size_t all_passed, all_failed;
@@ -67,9 +69,22 @@ static void put_tap_name(ml_buf *b, ml_str s) {
   }
 }
 
+/* Where in the folder; of a file that stands by itself, the line of it. */
+static void put_at(ml_buf *b, const report *r, ml_str at) {
+  static const char own[] = "test.lua";
+  size_t n = sizeof own - 1;
+
+  if (r->is_file && at.n > n && memcmp(at.p, own, n) == 0)
+    ml_buf_printf(b, "%s%.*s", r->folder, (int)(at.n - n), at.p + n);
+  else
+    ml_buf_printf(b, "%s/%.*s", r->folder, (int)at.n, at.p);
+}
+
 static void put_place(ml_buf *b, const report *r, ml_str at) {
-  if (at.n > 0)
-    ml_buf_printf(b, "%s/%.*s: ", r->folder, (int)at.n, at.p);
+  if (at.n == 0)
+    return;
+  put_at(b, r, at);
+  ml_buf_puts(b, ": ");
 }
 
 /* "12 of 84 faults: crash-before 2, twice 4; 1 not fit (...)" */
@@ -104,8 +119,11 @@ static void say_tap(report *r, const ml_test_result *t) {
   }
   if (t->ok)
     return;
-  if (t->at.n > 0)
-    ml_buf_printf(&r->out, "# %s/%.*s\n", r->folder, (int)t->at.n, t->at.p);
+  if (t->at.n > 0) {
+    ml_buf_puts(&r->out, "# ");
+    put_at(&r->out, r, t->at);
+    ml_buf_putc(&r->out, '\n');
+  }
   put_lines(&r->out, "# ", t->text);
   put_lines(&r->out, "# ", t->timeline);
 }
@@ -192,16 +210,16 @@ static void took(void *arg, const ml_test_result *t) {
 
 /* ---- folders ---- */
 
-static int64_t now_ms(void) {
-  ml_clock *clock = ml_clock_system();
-
-  return clock->mono_ms(clock);
-}
-
 static bool is_file(const char *path) {
   struct stat st;
 
   return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int64_t now_ms(void) {
+  ml_clock *clock = ml_clock_system();
+
+  return clock->mono_ms(clock);
 }
 
 static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
@@ -216,6 +234,7 @@ static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
     full[strlen(full) - 1] = '\0';
   slash = strrchr(full, '/');
   r->folder = slash != NULL && slash[1] != '\0' ? slash + 1 : full;
+  r->is_file = is_file(dir);
   r->passed = r->failed = 0;
   if (r->form == JSON) {
     ml_jw_obj(&r->w);
@@ -223,7 +242,7 @@ static ml_rc test_folder(ml_tests *t, report *r, const char *dir,
     ml_jw_key(&r->w, "tests");
     ml_jw_arr(&r->w);
   }
-  rc = is_file(dir)
+  rc = r->is_file
            ? ml_tests_file(t, dir, only, r->torture, took, r, e)
            : ml_tests_folder(t, dir, only, r->torture, took, r, e);
   took_ms = now_ms() - since;
@@ -385,7 +404,7 @@ static int read_torture(const ml_args *a, ml_torture_conf *c, bool *on) {
   const char *fault = ml_args_given(a, "fault");
   const char *runs = ml_args_given(a, "runs");
   ml_err e = {0};
-  int64_t n = RUNS, seed = 1;
+  int64_t n = 0, seed = 1;
 
   *on = ml_args_flag(a, "torture") || fault != NULL;
   for (size_t i = 0; needs[i] != NULL; i++)
@@ -396,9 +415,11 @@ static int read_torture(const ml_args *a, ml_torture_conf *c, bool *on) {
                        "for --runs and --seed to choose");
   if (fault != NULL && read_fault(fault, &c->only) != ML_EXIT_FINE)
     return ML_EXIT_USAGE;
-  if (runs != NULL && strcmp(runs, "all") == 0)
-    n = 0;
-  else if (ml_args_int(a, "runs", 1, RUNS_MAX, RUNS, &n, &e) != ML_OK)
+  if (runs == NULL)
+    n = ML_TORTURE_SOME;
+  else if (strcmp(runs, "all") == 0)
+    n = ML_TORTURE_ALL;
+  else if (ml_args_int(a, "runs", 1, RUNS_MAX, 0, &n, &e) != ML_OK)
     return ml_out_fail(ML_EXIT_USAGE, "--runs is a number from 1 to %d, or all, "
                        "not '%.40s'", RUNS_MAX, runs != NULL ? runs : "");
   if (ml_args_int(a, "seed", 0, INT64_MAX, 1, &seed, &e) != ML_OK)

@@ -55,9 +55,15 @@ void ml_tests_close(ml_tests *t);           /* NULL allowed */
 ** ML_NOT_FOUND: it has no test.lua.  ML_TIMEOUT: a test did not come to rest,
 ** and nothing more can be run.
 */
+enum {
+  ML_TORTURE_SOME = 0,           /* 8, of a test with over 500 places for a fault
+                                    2: they take long */
+  ML_TORTURE_ALL = UINT32_MAX >> 1
+};
+
 typedef struct ml_torture_conf {
   uint64_t seed;
-  uint32_t runs;                 /* faults tried of one test; 0: all */
+  uint32_t runs;                 /* faults tried of one test; or of the above */
   const char *out;               /* where files of failures go */
   ml_fault only;                 /* kind none: what the seed chooses */
 } ml_torture_conf;

@@ -6,6 +6,7 @@
 
 #include "base/rand.h"
 
+enum { SOME = 8, SOME_LONG = 2, LONG = 500 };
 #define SHIFT_MS INT64_C(3600000)
 
 typedef struct work {
@@ -132,15 +133,24 @@ static bool try_one(work *k, const ml_fault *f) {
   return true;
 }
 
+static uint32_t how_many(const work *k) {
+  uint32_t there = 0;
+
+  for (int i = 0; i < ML_FAULT_KINDS; i++)
+    there += k->told.there[i];
+  if (k->s->torture->runs != ML_TORTURE_SOME)
+    return k->s->torture->runs;
+  return there > LONG ? SOME_LONG : SOME;
+}
+
 /* A kind at a time, a boundary of each, until enough were tried. */
 static void try_all(work *k) {
-  const ml_torture_conf *conf = k->s->torture;
   kind_plan plans[ML_FAULT_KINDS] = {{0}};
   ml_rand_seeded rand;
-  uint32_t left = conf->runs > 0 ? conf->runs : UINT32_MAX;
+  uint32_t left;
   bool more = true;
 
-  ml_rand_seed(&rand, mix(conf->seed, k->name));
+  ml_rand_seed(&rand, mix(k->s->torture->seed, k->name));
   for (int i = ML_FAULT_NONE + 1; i < ML_FAULT_KINDS; i++) {
     uint32_t n = k->still->met[ml_fault_where((ml_fault_kind)i)];
 
@@ -148,6 +158,7 @@ static void try_all(work *k) {
     if (!draw(&plans[i], &k->arena, n, &rand.base))
       return;
   }
+  left = how_many(k);
   while (more && left > 0) {
     more = false;
     for (int i = ML_FAULT_NONE + 1; i < ML_FAULT_KINDS && left > 0; i++) {

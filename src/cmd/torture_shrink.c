@@ -154,7 +154,7 @@ static const char *write_file(const char *path, const ml_buf *b,
                   : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   int failed = b->bad ? ENOMEM : fd < 0 ? errno : 0;
 
-  if (fd >= 0 && ml_file_write(fd, b->p, b->len) != 0)
+  if (fd >= 0 && !ml_file_write(fd, b->p, b->len))
     failed = errno;
   if (fd >= 0 && close(fd) != 0 && failed == 0)
     failed = errno;

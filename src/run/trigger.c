@@ -646,6 +646,13 @@ static void next_slice(trun *x) {
     fail(x, rc, "", ML_STR("its script could not be asked"));
 }
 
+static uint64_t run_number(ml_run *r) {
+  uint64_t n = 0;
+
+  r->conf.rand->bytes(r->conf.rand, &n, sizeof n);
+  return n;
+}
+
 static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
                        const ml_replay *replay, ml_run_hook_fn *fn,
                        void *arg) {
@@ -680,8 +687,11 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
     }
   }
   {
-    char *key = ml_arena_printf(&x->arena, "%.*s/%.*s", (int)t->workflow.n,
-                                t->workflow.p, (int)t->name.n, t->name.p);
+    /* of this run alone: what ctx:uuid and ctx:random give follows from it */
+    char *key = ml_arena_printf(&x->arena, "%.*s/%.*s/%016llx",
+                                (int)t->workflow.n, t->workflow.p,
+                                (int)t->name.n, t->name.p,
+                                (unsigned long long)run_number(r));
 
     x->key = key != NULL ? ml_str_of(key) : ML_STR("trigger");
   }
