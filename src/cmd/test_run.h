@@ -56,8 +56,8 @@ void ml_tests_close(ml_tests *t);           /* NULL allowed */
 ** and nothing more can be run.
 */
 enum {
-  ML_TORTURE_SOME = 0,           /* 8, of a test with over 500 places for a fault
-                                    2: they take long */
+  ML_TORTURE_SOME = 0,           /* 7, one of each kind; of a test with over 500
+                                    places for a fault 2: it takes long */
   ML_TORTURE_ALL = UINT32_MAX >> 1
 };
 

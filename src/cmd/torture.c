@@ -6,7 +6,7 @@
 
 #include "base/rand.h"
 
-enum { SOME = 8, SOME_LONG = 2, LONG = 500 };
+enum { SOME = 7, SOME_LONG = 2, LONG = 500 };
 #define SHIFT_MS INT64_C(3600000)
 
 typedef struct work {
@@ -203,6 +203,29 @@ static void describe(work *k, ml_buf *b) {
                   k->told.failed - 1);
 }
 
+/* One word of a shell's command. */
+static void put_word(ml_buf *b, ml_str s) {
+  ml_buf_putc(b, '\'');
+  for (size_t i = 0; i < s.n; i++)
+    if (s.p[i] == '\'')
+      ml_buf_puts(b, "'\\''");
+    else
+      ml_buf_putc(b, s.p[i]);
+  ml_buf_putc(b, '\'');
+}
+
+static void put_again(const work *k, ml_buf *b) {
+  size_t n = strlen(k->s->file);
+  bool own = n > 9 && strcmp(k->s->file + n - 9, "/test.lua") == 0;
+
+  ml_buf_puts(b, "\nagain: moonlane test ");
+  put_word(b, ml_str_of(own ? k->s->dir : k->s->file));
+  ml_buf_puts(b, " --only ");
+  put_word(b, k->name);
+  ml_buf_printf(b, " --fault %s:%u", ml_fault_name(k->told.fault.kind),
+                k->told.fault.n);
+}
+
 static void tell(work *k, int64_t since_ms) {
   ml_buf b = {0};
   const char *why = NULL;
@@ -216,9 +239,7 @@ static void tell(work *k, int64_t since_ms) {
       ml_buf_printf(&b, "\nshorter: %s", k->told.file);
     else if (why != NULL)
       ml_buf_printf(&b, "\nnot made shorter: %s", why);
-    ml_buf_printf(&b, "\nagain: moonlane test %s --only '%.*s' --fault %s:%u",
-                  k->s->dir, (int)k->name.n, k->name.p,
-                  ml_fault_name(k->told.fault.kind), k->told.fault.n);
+    put_again(k, &b);
   } else if (k->text.len > 0) {
     ml_buf_put(&b, k->text.p, k->text.len);
   }

@@ -34,6 +34,8 @@ typedef struct ml_torture {
   bool again;                    /* the operation had no answer: ask again */
   bool repeated;                 /* that is being done, or was */
   int64_t n_before;              /* highest process before the operation */
+  ml_str poll_state;             /* of the poll it runs, before */
+  int64_t poll_due_ms;
   bool polls;                    /* they run when they are due */
   uint32_t flushed;              /* commits on disk */
   /* torture_world.c's */

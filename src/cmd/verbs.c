@@ -36,11 +36,19 @@ static const ml_verb verbs[] = {
    "mistake.",
    "moonlane check workflows\nmoonlane check workflows/order-delivery -o json",
    ml_opts_check, 0, 1, ml_cmd_check, NULL},
-  {"test", "[FOLDER ...]", "run the workflows' own tests on a virtual clock",
+  {"test", "[FOLDER|FILE ...]", "run the workflows' own tests on a virtual clock",
    "Each test of a folder's test.lua runs in a world of its own: no network, no "
-   "real time, people as actors. -o tap prints TAP, -o json every test.",
+   "real time, people as actors. -o tap prints TAP, -o json every test. With "
+   "--torture a test that passes runs again, each time with one fault: the "
+   "engine is killed before or after a commit or with the answer of a call, an "
+   "answer comes late, what is delivered comes twice, the clock leaps an hour; "
+   "it must come to the same end. A failure becomes a short test file. A FILE "
+   "says in its first line which folder it tests: -- tests FOLDER.",
    "moonlane test workflows\n"
-   "moonlane test workflows/order-delivery --only 'Q3.7' -o tap",
+   "moonlane test workflows/order-delivery --only 'Q3.7' -o tap\n"
+   "moonlane test workflows --torture --seed 7\n"
+   "moonlane test workflows/lead --torture --runs all\n"
+   "moonlane test workflows/lead --only web --fault crash-after:1",
    ml_opts_test, 0, ML_MANY, ml_cmd_test, NULL},
   {"try", "FILE.lua", "run one function(ctx) in the sandbox, without an engine",
    "FILE.lua returns function(ctx). The answer's class is ok, cpu-limit, "

@@ -57,8 +57,10 @@ static void replay_done(void *arg) {
     e = in->refusal;
   } else if (rp->rc == ML_NOT_FOUND) {   /* not its key was there, something
                                             else */
-    rp->rc = ml_err_set(&e, ML_EXISTS, "", "what it would make is there "
-                        "already");
+    rp->rc = ml_err_set(&e, ML_EXISTS, "", "%s",
+                        in->identity.p == NULL && in->replay.id.p == NULL
+                            ? "another process has this primary key already"
+                            : "what it would make is there already");
   } else if (rp->rc != ML_OK) {
     ml_err_set(&e, rp->rc, "", "the earlier request under this key could not "
                "be read");
