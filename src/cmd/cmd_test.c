@@ -18,8 +18,8 @@ enum { FOLDERS_MAX = 1000, PATH_MAX_ = 900, RUNS_MAX = 1000000 };
 const ml_opt ml_opts_test[] = {
   {"only", "TEXT", "run the tests whose name holds TEXT", 0},
   {"torture", NULL, "run each test again with faults at its boundaries", 0},
-  {"runs", "N", "with --torture: faults tried of one test, or all; 7, of a test with many "
-   "boundaries 2", 0},
+  {"runs", "N", "with --torture: faults tried of one test, or all; 7, of a test "
+   "with many boundaries 2", 0},
   {"seed", "N", "with --torture: which ones; 1", 0},
   {"fault", "KIND:N", "torture with this one alone: crash-after:7", 0},
   {"out", "DIR", "with --torture: where files of failures go; here", 0},

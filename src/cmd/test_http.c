@@ -376,7 +376,8 @@ static ml_str key_of(const made_call *m) {
 ** once or not at all. */
 static made_call *lost_one(ml_fake *f, const made_call *m) {
   for (made_call *x = f->calls; x != NULL; x = x->next)
-    if (x->lost && (x->journalled || x->at_ms == m->at_ms) && ml_str_eq(x->method, m->method) &&
+    if (x->lost && (x->journalled || x->at_ms == m->at_ms) &&
+        ml_str_eq(x->method, m->method) &&
         ml_str_eq(x->url, m->url) && ml_str_eq(x->body, m->body) &&
         ml_str_eq(key_of(x), key_of(m)))
       return x;
