@@ -1,6 +1,7 @@
 /* torture_shrink.c - a failure under torture, made short. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,17 +136,11 @@ static const char *path_of(ml_suite *s, ml_str name, ml_arena *a) {
 ** from the root. */
 static ml_str folder_for(ml_suite *s, ml_arena *a) {
   bool here = s->torture->out == NULL || s->dir[0] == '/';
-  char *full = here ? NULL : realpath(s->dir, NULL);
-  ml_str out = ml_str_of(s->dir);
+  char full[PATH_MAX];
+  char *copy = !here && realpath(s->dir, full) != NULL
+                   ? ml_arena_dup(a, full, strlen(full) + 1) : NULL;
 
-  if (full != NULL) {
-    char *copy = ml_arena_dup(a, full, strlen(full) + 1);
-
-    if (copy != NULL)
-      out = ml_str_of(copy);
-  }
-  free(full);
-  return out;
+  return ml_str_of(copy != NULL ? copy : s->dir);
 }
 
 static const char *write_file(const char *path, const ml_buf *b,
