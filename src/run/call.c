@@ -380,6 +380,7 @@ ml_str call_answer(ml_run *r, ml_arena *a, const ml_flow *f,
 /* ---- sending ---- */
 
 typedef struct call {
+  owed owed;
   ml_run *r;
   int64_t n;
   uint32_t no, slice;
@@ -392,9 +393,15 @@ typedef struct call {
 } call;
 
 static void call_free(call *c) {
-  if (c != NULL)
-    ml_mem_free(c->want);
+  if (c == NULL)
+    return;
+  owed_drop(&c->owed);
+  ml_mem_free(c->want);
   ml_mem_free(c);
+}
+
+static void call_forget(owed *o) {
+  call_free((call *)o);
 }
 
 static void tell_answer(call *c, proc *pr, const ml_http_answer *answer) {
@@ -497,6 +504,7 @@ void call_send(ml_run *r, proc *pr, const ml_effect *ef) {
   if (c == NULL || key == NULL) {
     rc = ml_err_set(&e, ML_NOMEM, "", "memory is short");
   } else {
+    owed_add(r, &c->owed, call_forget);
     c->r = r;
     c->n = pr->n;
     c->no = ef->no;

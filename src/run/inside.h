@@ -163,6 +163,13 @@ typedef struct writes {
   ml_err e;
 } writes;
 
+/* The first member of what somebody else's call-back will be given: should the
+** run end before, it is freed with it, and nobody told, as at a crash. */
+typedef struct owed {
+  struct owed *next, **at;
+  void (*free)(struct owed *o);
+} owed;
+
 typedef struct trigger {         /* one in force */
   struct trigger *next;
   ml_run *run;
@@ -235,6 +242,7 @@ struct ml_run {
   people people;
   outbox outbox;
   uint32_t webhook_last;         /* number given last */
+  owed *owed;                    /* what call-backs are awaited for */
   trigger *triggers;
   bool triggers_short;           /* memory was: they are those of before */
   ml_row_trigger *trigger_rows; size_t trigger_row_count;
@@ -343,6 +351,8 @@ ml_rc rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
 
 /* commit.c */
 void mark_dirty(ml_run *r, proc *pr);
+void owed_add(ml_run *r, owed *o, void (*free)(owed *o));
+void owed_drop(owed *o);                     /* it was told; or never added */
 void hold_over(void *run);                   /* of the timer `hold` */
 void flush_soon(ml_run *r);
 /* As ml_run_write(), for tables that are not cached. */

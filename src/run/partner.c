@@ -157,14 +157,9 @@ ml_rc partner_sign(ml_run *r, ml_arena *a, const ml_row_partner *p, ml_str key,
 
 /* ---- the outbox's sender ---- */
 
-typedef struct sending {
-  ml_run *r;
-  post *p;
-} sending;
-
 /* What the other side said to a message. */
 static void arrived(void *arg, const ml_http_answer *a) {
-  sending *s = arg;
+  post *p = arg;
   ml_str after = a->end == ML_HTTP_COMPLETE
                      ? ml_http_header_of(a, "Retry-After") : ML_NOSTR;
   int64_t seconds = -1;
@@ -174,9 +169,9 @@ static void arrived(void *arg, const ml_http_answer *a) {
       seconds > 86400)
     seconds = -1;
   if (a->end != ML_HTTP_COMPLETE)
-    outbox_again(s->p, a->why != NULL ? a->why : "no answer", -1);
+    outbox_again(p, a->why != NULL ? a->why : "no answer", -1);
   else if (a->status < 300)
-    outbox_end(s->p, ML_POST_DONE, NULL);
+    outbox_end(p, ML_POST_DONE, NULL);
   else {
     snprintf(why, sizeof why, "answered %d %.*s", a->status,
              (int)(a->body.n > 150 ? 150 : a->body.n),
@@ -187,11 +182,10 @@ static void arrived(void *arg, const ml_http_answer *a) {
     /* Refused for what it says: no repeat helps.  All else may pass by. */
     if (a->status == 422 || a->status == 400 || a->status == 413 ||
         a->status == 410)
-      outbox_end(s->p, ML_POST_ASIDE, why);
+      outbox_end(p, ML_POST_ASIDE, why);
     else
-      outbox_again(s->p, why, seconds >= 0 ? seconds * 1000 : -1);
+      outbox_again(p, why, seconds >= 0 ? seconds * 1000 : -1);
   }
-  ml_mem_free(s);
 }
 
 static void send_post(post *p) {
@@ -202,27 +196,19 @@ static void send_post(post *p) {
   ml_arena a = {0};
   ml_http_call hc;
   ml_err e = {0};
-  sending *s = ml_mem_zero(sizeof *s);
-  ml_rc rc = s == NULL ? ML_NOMEM : ML_OK;
+  ml_rc rc;
 
   sscanf(row->queue.p, "partner:%u:", &no);
   to = partner_no(r, no);
   if (to == NULL || to->state == ML_LINK_REVOKED) {
     outbox_end(p, ML_POST_ASIDE, "the link was revoked");
-    ml_mem_free(s);
     return;
   }
+  rc = partner_sign(r, &a, to, row->key, row->body, &hc, &e);
   if (rc == ML_OK)
-    rc = partner_sign(r, &a, to, row->key, row->body, &hc, &e);
-  if (rc == ML_OK) {
-    s->r = r;
-    s->p = p;
-    rc = r->conf.http->send(r->conf.http, &hc, arrived, s, NULL, &e);
-  }
-  if (rc != ML_OK) {
-    ml_mem_free(s);
+    rc = r->conf.http->send(r->conf.http, &hc, arrived, p, NULL, &e);
+  if (rc != ML_OK)
     outbox_again(p, e.text[0] != '\0' ? e.text : ml_rc_name(rc), -1);
-  }
   ml_arena_free(&a);
 }
 
@@ -234,6 +220,7 @@ void partner_begin(ml_run *r) {
 /* ---- a change of a link, written and told ---- */
 
 struct linking {
+  owed owed;
   ml_run *r;
   ml_arena arena;
   ml_row_partner row;
@@ -247,9 +234,14 @@ struct linking {
 };
 
 static void linking_free(linking *k) {
+  owed_drop(&k->owed);
   ml_crypto_wipe(k->sign, sizeof k->sign);
   ml_arena_free(&k->arena);
   ml_mem_free(k);
+}
+
+static void linking_forget(owed *o) {
+  linking_free((linking *)o);
 }
 
 static void link_end(linking *k, ml_rc rc, const ml_err *e) {
@@ -311,6 +303,7 @@ linking *linking_new(ml_run *r, const ml_row_partner *row, ml_partner_fn *fn,
     k->row.secret = arena_str(&k->arena, row->secret, &starved);
     k->row.before = arena_str(&k->arena, row->before, &starved);
     if (!starved) {
+      owed_add(r, &k->owed, linking_forget);
       r->busy++;
       return k;
     }

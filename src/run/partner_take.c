@@ -24,6 +24,7 @@ struct order {
 };
 
 struct taken {
+  owed owed;
   ml_run *r;
   ml_arena arena;
   ml_partner_took_fn *fn;
@@ -53,6 +54,18 @@ static void order_next(ml_run *r);
 
 /* ---- ends ---- */
 
+static void taken_free(taken *t) {
+  owed_drop(&t->owed);
+  ml_input_free(t->in);
+  ml_crypto_wipe(t->sign, sizeof t->sign);
+  ml_arena_free(&t->arena);
+  ml_mem_free(t);
+}
+
+static void taken_forget(owed *o) {
+  taken_free((taken *)o);
+}
+
 static void took_end(taken *t, ml_rc rc, const ml_err *e, int status,
                      ml_str answer) {
   ml_run *r = t->r;
@@ -62,10 +75,7 @@ static void took_end(taken *t, ml_rc rc, const ml_err *e, int status,
     order_next(r);
   }
   t->fn(t->arg, rc, e, status, answer);
-  ml_input_free(t->in);
-  ml_crypto_wipe(t->sign, sizeof t->sign);
-  ml_arena_free(&t->arena);
-  ml_mem_free(t);
+  taken_free(t);
   busy_end(r);
 }
 
@@ -782,6 +792,7 @@ void ml_partner_take(ml_run *r, const ml_partner_said *said,
     fn(arg, ML_NOMEM, &e, 0, ML_NOSTR);
     return;
   }
+  owed_add(r, &t->owed, taken_forget);
   t->r = r;
   t->fn = fn;
   t->arg = arg;

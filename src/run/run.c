@@ -101,6 +101,12 @@ void ml_run_free(ml_run *r) {
     r->writing = w->next;
     ml_mem_free(w);
   }
+  while (r->owed != NULL) {
+    owed *o = r->owed;
+
+    owed_drop(o);
+    o->free(o);
+  }
   triggers_free(r);
   outbox_free(r);
   replays_free(r);
@@ -128,6 +134,24 @@ void ml_run_free(ml_run *r) {
   ml_loop_timer_free(r->search_timer);
   ml_loop_timer_free(r->bulk.timer);
   ml_mem_free(r);
+}
+
+void owed_add(ml_run *r, owed *o, void (*free)(owed *o)) {
+  o->free = free;
+  o->next = r->owed;
+  o->at = &r->owed;
+  if (o->next != NULL)
+    o->next->at = &o->next;
+  r->owed = o;
+}
+
+void owed_drop(owed *o) {
+  if (o->at == NULL)
+    return;
+  *o->at = o->next;
+  if (o->next != NULL)
+    o->next->at = o->at;
+  o->at = NULL;
 }
 
 ml_rc ml_run_read(ml_run *r, ml_read_fn *work, ml_read_done_fn *done,

@@ -19,6 +19,7 @@ enum { CALLS_MAX = 200, STARTS_MAX = 5000, FAIL_WAIT_MS = 60000,
        EVERY_MIN_MS = 1000, EVERY_MS = 900000 };
 
 typedef struct trun {            /* one run of a trigger */
+  owed owed;
   ml_run *r;
   trigger *t;
   ml_arena arena;
@@ -287,10 +288,15 @@ static void poll_bound(ml_run *r, trigger *t, int64_t now_ms) {
 }
 
 static void trun_free(trun *x) {
+  owed_drop(&x->owed);
   replay_release(x->r, &x->replay);
   ml_buf_free(&x->started);
   ml_arena_free(&x->arena);
   ml_mem_free(x);
+}
+
+static void trun_forget(owed *o) {
+  trun_free((trun *)o);
 }
 
 /* Its row is written (or not): tell who asked, and rest until the next time. */
@@ -670,6 +676,7 @@ static void begin_trun(ml_run *r, trigger *t, const char *mode, ml_str payload,
   }
   r->busy++;
   t->uses++;
+  owed_add(r, &x->owed, trun_forget);
   x->r = r;
   x->t = t;
   x->fn = fn;

@@ -356,11 +356,6 @@ static uint32_t subscription_of(ml_str queue) {
   return sscanf(text, "hook:%u:", &no) == 1 ? no : 0;
 }
 
-/* What a call under way belongs to. */
-typedef struct underway {
-  post *p;
-} underway;
-
 static void off_done(void *arg, ml_rc rc, const ml_err *e) {
   (void)arg;
   (void)rc;
@@ -382,13 +377,11 @@ static void switch_off(ml_run *r, uint32_t no) {
 }
 
 static void answered(void *arg, const ml_http_answer *answer) {
-  underway *u = arg;
-  post *p = u->p;
+  post *p = arg;
   ml_str after = ml_http_header_of(answer, "Retry-After");
   int64_t seconds = 0;
   char why[200];
 
-  ml_mem_free(u);
   if (answer->end == ML_HTTP_COMPLETE && answer->status >= 200 &&
       answer->status < 300) {
     outbox_end(p, ML_POST_DONE, NULL);
@@ -450,7 +443,6 @@ static void send(post *p) {
   ml_run *r = outbox_run(p);
   const ml_row_post *row = outbox_row(p);
   const ml_row_webhook *w = ml_run_webhook(r, subscription_of(row->queue));
-  underway *u;
   ml_http_call call;
   request q = {0};
   ml_err e = {0};
@@ -464,14 +456,9 @@ static void send(post *p) {
     outbox_end(p, ML_POST_ASIDE, "the webhook is switched off");
     return;
   }
-  u = ml_mem_zero(sizeof *u);
-  rc = u != NULL ? build(r, &q, w, row, &call, &e) : ML_NOMEM;
-  if (rc == ML_OK) {
-    u->p = p;
-    rc = r->conf.http->send(r->conf.http, &call, answered, u, NULL, &e);
-  }
-  if (rc != ML_OK)
-    ml_mem_free(u);
+  rc = build(r, &q, w, row, &call, &e);
+  if (rc == ML_OK)
+    rc = r->conf.http->send(r->conf.http, &call, answered, p, NULL, &e);
   if (rc != ML_OK)
     outbox_again(p, e.text[0] != '\0' ? e.text : "memory is short", 0);
   if (q.secret.p != NULL)
