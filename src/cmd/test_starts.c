@@ -287,6 +287,8 @@ ml_rc ml_op_post(ml_op *o) {
     return rc;
   q = (ml_hook_request){p->body, p->headers, p->count};
   rc = ml_run_hook_check(o->w->run, workflow, name, &q, o->a, &replay, &o->e);
+  if (rc != ML_OK || replay.id.n > 0)
+    ml_torture_dated(o->w->torture);
   if (rc != ML_OK)
     return rc;
   text = request_json(o, p, replay.id, &len);

@@ -138,6 +138,11 @@ ml_rc ml_torture_leap(ml_world *w, bool before, ml_err *e) {
   return leap(w, before ? there : -there, e);
 }
 
+void ml_torture_dated(ml_torture *x) {
+  if (ml_torture_now(x, ML_FAULT_AHEAD) || ml_torture_now(x, ML_FAULT_BACK))
+    x->unfit = "a signature says when it was made";
+}
+
 /* ---- killed, and up again ---- */
 
 bool ml_torture_is_deaf(const ml_torture *x) {

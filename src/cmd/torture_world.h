@@ -62,6 +62,9 @@ ml_rc ml_torture_settle(ml_world *w, ml_err *e);
 ml_rc ml_torture_put(ml_world *w, ml_input *in, ml_came *c, ml_err *e);
 /* Is nobody to hear what the engine says: it is dead? */
 bool ml_torture_is_deaf(const ml_torture *x);
+/* What this operation hands over says when it was made (a signature): a leap of
+** the clock around it rightly makes a difference. */
+void ml_torture_dated(ml_torture *x);
 /* A call that was made now: its number, 0 when none counts. */
 uint32_t ml_torture_call(ml_torture *x);
 /* A key for what this operation hands over; NULL: none is wanted. */
