@@ -167,7 +167,7 @@ typedef struct writes {
 ** run end before, it is freed with it, and nobody told, as at a crash. */
 typedef struct owed {
   struct owed *next, **at;
-  void (*free)(struct owed *o);
+  void (*forget)(struct owed *o);
 } owed;
 
 typedef struct trigger {         /* one in force */
@@ -351,7 +351,7 @@ ml_rc rows_of_made(ml_run *r, proc *pr, const ml_made *m, int64_t now_ms);
 
 /* commit.c */
 void mark_dirty(ml_run *r, proc *pr);
-void owed_add(ml_run *r, owed *o, void (*free)(owed *o));
+void owed_add(ml_run *r, owed *o, void (*forget)(owed *o));
 void owed_drop(owed *o);                     /* it was told; or never added */
 void hold_over(void *run);                   /* of the timer `hold` */
 void flush_soon(ml_run *r);

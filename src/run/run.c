@@ -105,7 +105,7 @@ void ml_run_free(ml_run *r) {
     owed *o = r->owed;
 
     owed_drop(o);
-    o->free(o);
+    o->forget(o);
   }
   triggers_free(r);
   outbox_free(r);
@@ -136,8 +136,8 @@ void ml_run_free(ml_run *r) {
   ml_mem_free(r);
 }
 
-void owed_add(ml_run *r, owed *o, void (*free)(owed *o)) {
-  o->free = free;
+void owed_add(ml_run *r, owed *o, void (*forget)(owed *o)) {
+  o->forget = forget;
   o->next = r->owed;
   o->at = &r->owed;
   if (o->next != NULL)
