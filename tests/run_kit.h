@@ -244,12 +244,8 @@ static inline void kit_begin(void) {
     fail_msg("the run does not begin: %s", c.e.text);
 }
 
-/* As a power cut: calls under way are never answered (what the run kept of
-** one goes with its memory). */
+/* As a power cut: calls under way are never answered. */
 static inline void kit_crash(void) {
-  for (size_t i = 0; i < kit.call_count; i++)
-    if (!kit.calls[i].answered)
-      ml_mem_free(kit.calls[i].arg);
   kit.call_count = 0;
   ml_script_inline_free(kit.script);
   ml_run_free(kit.run);
