@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MIN 4096u
+#define BLOCK_MIN 2048u
 
 static atomic_uint_fast64_t count;     /* allocations so far */
 static atomic_uint_fast64_t fail_at;   /* the count that fails; 0: none */
