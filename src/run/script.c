@@ -12,6 +12,7 @@
 #include "run/inside.h"
 
 typedef struct slice {
+  owed owed;
   ml_run *r;
   int64_t n;
   uint32_t no, slice;
@@ -23,8 +24,13 @@ typedef struct slice {
 } slice;
 
 static void slice_free(slice *s) {
+  owed_drop(&s->owed);
   ml_buf_free(&s->text);
   ml_mem_free(s);
+}
+
+static void slice_forget(owed *o) {
+  slice_free((slice *)o);
 }
 
 /* ctx.process: what a script may know of where it runs; but for its activity,
@@ -356,6 +362,7 @@ void script_run(ml_run *r, proc *pr, const ml_effect *ef) {
     rc = ML_REFUSED;
   if (s == NULL || rc == ML_REFUSED)
     goto fail;
+  owed_add(r, &s->owed, slice_forget);
   s->r = r;
   s->n = pr->n;
   s->no = ef->no;
@@ -476,6 +483,7 @@ void script_judge(ml_run *r, proc *pr, const ml_effect *ef) {
     proc_drop(r, pr, ML_NOMEM);             /* its lease ends: asked again */
     return;
   }
+  owed_add(r, &s->owed, slice_forget);
   s->r = r;
   s->n = pr->n;
   s->no = ef->no;
