@@ -154,10 +154,11 @@ static void answered(void *arg, ml_rc rc, const ml_answer *r) {
 /* limits: units and ms, 0 for those of an activity. */
 static bool ask(const test_case *c, uint64_t units, int64_t soft_ms,
                 outcome *o) {
+  ml_bounds limits = {{[ML_BOUND_UNITS] = units, [ML_BOUND_TIME] = (uint64_t)soft_ms}};
   ml_source src[LIBRARY_MAX];
   ml_ask q = {.kind = ML_ASK_EVAL, .mode = ML_STR("try"),
               .path = ML_STR("case.lua"), .key = ML_STR("k"), .sources = src,
-              .units = units, .soft_ms = soft_ms};
+              .limits = ml_bounds_any(&limits) ? &limits : NULL};
 
   for (size_t i = 0; i < ml_library_count && i + 1 < LIBRARY_MAX; i++)
     src[q.source_count++] = ml_library[i];
