@@ -1,7 +1,7 @@
 /*
 ** cost.c - the work of a four-step workflow by parts, to be counted.
 **
-**   build/cost engine|json|encode|run|crowd|worker [TIMES [trap]]
+**   build/cost engine|json|encode|run|crowd|steps|worker [TIMES [trap]]
 **   build/cost compiler
 **
 ** Clocks say little on a machine that is shared; instructions are the same
@@ -16,6 +16,7 @@
 **   run      all of the core but HTTP: start, scripts' answers, commit; with the
 **            worker in this process, under its counting hook
 **   crowd    the same of 200 at once
+**   steps    the same, each step begun when the one before is committed
 **   worker   four questions, one a step, image and all, without the hook; with
 **            `trap` as a worker does it, pages that are not written to apart
 **            (script/region.h), which valgrind does not stand
@@ -325,6 +326,8 @@ static void part_crowd(void) {
   turns(is_idle);
 }
 
+static void part_steps(void) { part_crowd(); }
+
 /* ---- an engine for `run` ---- */
 
 static bool begun;
@@ -335,7 +338,7 @@ static void done(void *arg, ml_rc rc, const ml_err *e) {
 }
 static bool has_begun(void) { return begun && is_idle(); }
 
-static void open_run(void) {
+static void open_run(bool step_commits) {
   ml_store_conf sc = {.path = ":memory:"};
   ml_run_conf rc = {0};
   static ml_http http;
@@ -349,6 +352,7 @@ static void open_run(void) {
   rc.store = it.store;
   rc.script = it.script;
   rc.http = &http;
+  rc.step_commits = step_commits;
   must(ml_run_new(&rc, &it.run, &e) == ML_OK, e.text);
   ml_run_begin(it.run, done, NULL);
   turns(has_begun);
@@ -375,10 +379,12 @@ __attribute__((noinline)) void measured(void (*part)(void), long times) {
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*part)(void); } parts[] = {
     {"engine", part_engine}, {"json", part_json}, {"encode", part_encode},
-    {"run", part_run}, {"crowd", part_crowd}, {"worker", part_worker},
+    {"run", part_run}, {"crowd", part_crowd}, {"steps", part_steps},
+    {"worker", part_worker},
   };
   long times = argc > 2 ? strtol(argv[2], NULL, 10) : 100;
   void (*part)(void) = NULL;
+  bool in_run;
 
   for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++)
     if (strcmp(argv[1], parts[i].name) == 0)
@@ -388,7 +394,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (part == NULL || times < 1) {
-    fprintf(stderr, "usage: cost engine|json|encode|run|crowd|worker "
+    fprintf(stderr, "usage: cost engine|json|encode|run|crowd|steps|worker "
                     "[TIMES [trap]]\n");
     return 2;
   }
@@ -404,11 +410,12 @@ int main(int argc, char **argv) {
     must(ml_worker_new(NULL, &it.w) == ML_OK, "memory is short");
     define_again();
   }
-  if (part == part_run || part == part_crowd)
-    open_run();
+  in_run = part == part_run || part == part_crowd || part == part_steps;
+  if (in_run)
+    open_run(part == part_steps);
   part();                        /* what is made once is made */
   measured(part, times);
-  if (part == part_run || part == part_crowd)
+  if (in_run)
     close_run();
   ml_flow_free(it.flow);
   ml_worker_free(it.w);

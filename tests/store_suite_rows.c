@@ -105,15 +105,17 @@ static void an_old_seq_is_stale(void **state) {
   assert_rc(put_process(fx, &p), ML_STALE);      /* not there at all */
 }
 
-/* Every column, also those that an index holds, one after the other. */
+/* Every column, also those that an index holds, one after the other; whatever
+** was said of what differs. */
 static void every_column_can_change(void **state) {
   Fx *fx = *state;
   ml_row_process p = suite_process(1), q;
 
   assert_rc(put_process(fx, &p), ML_OK);
-  for (int i = 0; i < 16; i++) {
+  for (int i = 0; i < 48; i++) {
     p.seq_was = p.seq++;
-    switch (i) {
+    p.indexed = (ml_indexed)(i / 16);
+    switch (i % 16) {
     case 0: p.status = ML_COMPLETED; break;
     case 1: p.status = ML_OPEN; break;
     case 2: p.run = ML_RUN_ERROR; break;

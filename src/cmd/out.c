@@ -117,6 +117,8 @@ int ml_out_code(ml_rc rc) {
     return ML_EXIT_UNREACHABLE;
   case ML_TIMEOUT:
     return ML_EXIT_TIMEOUT;
+  case ML_UNKNOWN:               /* a flush failed */
+    return ML_EXIT_STOPPED;
   default:
     return ML_EXIT_FALSE;
   }

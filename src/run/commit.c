@@ -96,6 +96,35 @@ static bool pack_process(const proc *pr, ml_buf *data, ml_buf *rest) {
   return !data->bad && !rest->bad;
 }
 
+/* Its due, a lease's end negative.  While work goes on from step to step the
+** lease is not drawn out by the millisecond: the one that is written stays as
+** long as seven eighths of it are left. */
+static int64_t due_of(const ml_run *r, const proc *pr) {
+  int64_t lease = pr->b->quarantined_ms != 0 ? QUARANTINE_LEASE_MS
+                                             : r->conf.lease_ms;
+  int64_t due = ml_process_due(pr->p, now_wall(r) + lease);
+  int64_t used = pr->sent.due - due;            /* both are leases */
+
+  return due < 0 && pr->sent.due < 0 && used >= 0 && used <= lease / 8
+             ? pr->sent.due : due;
+}
+
+row_sent row_sent_of(const ml_process *p, int64_t due) {
+  return (row_sent){due, p->status, p->run, p->deleted, p->state.p,
+                    p->assigned_to.p};
+}
+
+static ml_indexed what_differs(proc *pr, int64_t due) {
+  row_sent was = pr->sent, now = row_sent_of(pr->p, due);
+  bool same = now.status == was.status && now.run == was.run &&
+              now.deleted == was.deleted && now.state == was.state &&
+              now.assigned_to == was.assigned_to;
+
+  pr->sent = now;
+  return !same ? ML_INDEXED_ANY
+               : due != was.due ? ML_INDEXED_DUE : ML_INDEXED_SAME;
+}
+
 /* Gives its due. */
 static int64_t put_process(ml_run *r, ml_batch *b, proc *pr,
                            const ml_buf *data, const ml_buf *rest,
@@ -117,13 +146,12 @@ static int64_t put_process(ml_run *r, ml_batch *b, proc *pr,
   };
 
   memcpy(row.id, p->id, sizeof row.id);
-  row.due = ml_process_due(p, now_wall(r) + (pr->b->quarantined_ms != 0
-                                             ? QUARANTINE_LEASE_MS
-                                             : r->conf.lease_ms));
+  row.due = due_of(r, pr);
   if (ML_PLANTED(due_in_memory) && row.due > 0) {
     due_at(r, row.due);
     row.due = 0;
   }
+  row.indexed = what_differs(pr, row.due);
   row.data = (ml_str){data->p, data->len};
   row.rest = (ml_str){rest->p, rest->len};
   ml_batch_process(b, &row);

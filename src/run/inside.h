@@ -87,6 +87,17 @@ typedef struct resting {
   void *arg;
 } resting;
 
+/* What an index holds of a row that went to the store.  The texts are compared
+** by place, and never read. */
+typedef struct row_sent {
+  int64_t due;
+  ml_status status;
+  ml_runs run;
+  bool deleted;
+  const char *state, *assigned_to;
+} row_sent;
+row_sent row_sent_of(const ml_process *p, int64_t due);       /* (commit.c) */
+
 typedef struct proc {
   struct proc *chain;            /* of the table's slot */
   struct proc *next_dirty, *next_grave;
@@ -108,6 +119,7 @@ typedef struct proc {
   int transaction_state;         /* of its transaction, as last put in a
                                     batch; -1: not yet */
   uint64_t seq_sent;             /* seq of the row as last put in a batch */
+  row_sent sent;                 /* what else of it was there; due 0: not yet */
   uint32_t flying;               /* batches with it, not yet reaped */
   uint32_t reads;                /* reader jobs and trials of it under way: what
                                     comes from outside waits */

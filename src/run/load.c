@@ -145,6 +145,7 @@ static void load_done(void *arg) {
       l->rc = shares_keep(pr, l->shares, l->share_count);
     if (pr->p != NULL) {
       pr->seq_sent = pr->p->seq;
+      pr->sent = row_sent_of(pr->p, l->row.due);
       if (pr->p->transaction_n != 0)
         pr->transaction_state = transaction_state_of(pr->p);
       proc_keep_primary(r, pr);

@@ -64,11 +64,11 @@ static void process_fields(ml_feed *r) {
   row_opt(r);                 /* next_action_ms, */
   row_opt(r);                 /* first_assigned_ms, last_assigned_ms */
   row_opt(r);
-  due(r);
   row_text(r);                /* first_assigned_to */
   row_text(r);                /* subject */
   row_blob(r);                /* rest */
   row_text(r);                /* data */
+  due(r);
   row_num(r);                 /* status */
   row_num(r);                 /* run */
   row_opt_num(r);             /* deleted */
@@ -93,9 +93,14 @@ static ml_rc update_process(ml_feed *r, ml_sql id, uint64_t seq_was, int *change
   return rc;
 }
 
-/* The cheap update first: it finds the row when nothing but process_due's
-** columns changes, which is the usual case. */
-static ml_rc write_process(ml_feed *r, uint64_t seq_was) {
+/* A statement that sets a column of an index writes that index, whether the
+** value differs or not.  So the one that sets fewest is tried first; it does not
+** find a row of which more differs. */
+static ml_rc write_process(ml_feed *r, uint64_t seq_was, ml_indexed indexed) {
+  static const ml_sql first[] = {
+    [ML_INDEXED_ANY] = SQL_PROCESS_UPDATE_ALL,
+    [ML_INDEXED_DUE] = SQL_PROCESS_UPDATE_DUE,
+    [ML_INDEXED_SAME] = SQL_PROCESS_UPDATE};
   ml_unpack again = *r->in;
   int changed = 0;
   ml_rc rc;
@@ -107,8 +112,8 @@ static ml_rc write_process(ml_feed *r, uint64_t seq_was) {
     process_fields(r);
     return row_step(r);
   }
-  rc = update_process(r, SQL_PROCESS_UPDATE, seq_was, &changed);
-  if (rc == ML_OK && changed == 0) {
+  rc = update_process(r, first[indexed], seq_was, &changed);
+  if (rc == ML_OK && changed == 0 && indexed != ML_INDEXED_ANY) {
     *r->in = again;
     rc = update_process(r, SQL_PROCESS_UPDATE_ALL, seq_was, &changed);
   }
@@ -118,13 +123,14 @@ static ml_rc write_process(ml_feed *r, uint64_t seq_was) {
 /* The row, and what of it the search index holds. */
 static ml_rc put_process(ml_feed *r) {
   uint64_t seq_was = ml_unpack_u64(r->in);
+  ml_indexed indexed = (ml_indexed)ml_unpack_u32(r->in, ML_INDEXED_SAME);
   int64_t n = ml_unpack_i64(r->in);
   uint32_t workflow = ml_unpack_u32(r->in, UINT32_MAX);
   ml_index_turn turn;
   ml_rc rc = ml_index_before(r->c, &turn, workflow, n, seq_was == 0);
 
   if (rc == ML_OK)
-    rc = write_process(r, seq_was);
+    rc = write_process(r, seq_was, indexed);
   return rc == ML_OK ? ml_index_after(r->c, &turn) : rc;
 }
 

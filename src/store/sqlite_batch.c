@@ -93,6 +93,7 @@ void ml_batch_process(ml_batch *b, const ml_row_process *r) {
   if (r->n > b->last_n)
     b->last_n = r->n;
   ml_pack_u64(o, r->seq_was);
+  ml_pack_u64(o, r->indexed);
   ml_pack_i64(o, r->n);
   ml_pack_u64(o, r->workflow);
   put_bytes(o, r->id, sizeof r->id);
@@ -105,11 +106,11 @@ void ml_batch_process(ml_batch *b, const ml_row_process *r) {
   ml_pack_i64(o, r->next_action_ms);
   ml_pack_i64(o, r->first_assigned_ms);
   ml_pack_i64(o, r->last_assigned_ms);
-  ml_pack_i64(o, r->due);
   ml_pack_str(o, r->first_assigned_to);
   ml_pack_str(o, r->subject);
   ml_pack_str(o, r->rest);
   ml_pack_str(o, r->data);
+  ml_pack_i64(o, r->due);
   ml_pack_u64(o, r->status);
   ml_pack_u64(o, r->run);
   ml_pack_bool(o, r->deleted);

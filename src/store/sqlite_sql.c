@@ -18,6 +18,15 @@
   " created_ms, updated_ms, completed_ms, cancelled_ms, next_action_ms," \
   " first_assigned_ms, last_assigned_ms, due, lease, parent_n, subject," \
   " state, assigned_to, first_assigned_to, created_by, data, rest"
+#define SET_PROCESS \
+  "UPDATE process SET id = ?, bundle = ?, flow_index = ?, seq = ?," \
+  " updated_ms = ?, completed_ms = ?, cancelled_ms = ?, next_action_ms = ?," \
+  " first_assigned_ms = ?, last_assigned_ms = ?, first_assigned_to = ?," \
+  " subject = ?, rest = ?, data = ?"
+#define SAME_PROCESS \
+  " AND status = ? AND run = ? AND deleted IS ? AND state IS ?" \
+  " AND assigned_to IS ? AND workflow = ? AND created_ms = ?" \
+  " AND created_by IS ? AND parent_n IS ? AND n = ? AND seq = ?"
 /* What find_processes() of sqlite_find.c judges. */
 #define FIND_COLUMNS \
   "n, workflow, status, run, deleted, parent_n, state, assigned_to"
@@ -65,28 +74,19 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_PROCESS_INSERT] = {
     "INSERT INTO process (id, bundle, flow_index, seq, updated_ms,"
     " completed_ms, cancelled_ms, next_action_ms, first_assigned_ms,"
-    " last_assigned_ms, due, lease, first_assigned_to, subject, rest, data,"
+    " last_assigned_ms, first_assigned_to, subject, rest, data, due, lease,"
     " status, run, deleted, state, assigned_to, workflow, created_ms,"
     " created_by, parent_n, n)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", NULL},
-  /* The usual one: nothing changes that another index than process_due
-  ** holds, so that no other index is touched. */
+  /* Nothing changes that an index holds; only what process_due holds. */
   [SQL_PROCESS_UPDATE] = {
-    "UPDATE process SET id = ?, bundle = ?, flow_index = ?, seq = ?,"
-    " updated_ms = ?, completed_ms = ?, cancelled_ms = ?, next_action_ms = ?,"
-    " first_assigned_ms = ?, last_assigned_ms = ?, due = ?, lease = ?,"
-    " first_assigned_to = ?, subject = ?, rest = ?, data = ?"
-    " WHERE status = ? AND run = ? AND deleted IS ? AND state IS ?"
-    " AND assigned_to IS ? AND workflow = ? AND created_ms = ?"
-    " AND created_by IS ? AND parent_n IS ? AND n = ? AND seq = ?", NULL},
+    SET_PROCESS " WHERE due IS ? AND lease = ?" SAME_PROCESS, NULL},
+  [SQL_PROCESS_UPDATE_DUE] = {
+    SET_PROCESS ", due = ?, lease = ? WHERE true" SAME_PROCESS, NULL},
   [SQL_PROCESS_UPDATE_ALL] = {
-    "UPDATE process SET id = ?, bundle = ?, flow_index = ?, seq = ?,"
-    " updated_ms = ?, completed_ms = ?, cancelled_ms = ?, next_action_ms = ?,"
-    " first_assigned_ms = ?, last_assigned_ms = ?, due = ?, lease = ?,"
-    " first_assigned_to = ?, subject = ?, rest = ?, data = ?,"
-    " status = ?, run = ?, deleted = ?, state = ?, assigned_to = ?,"
-    " workflow = ?, created_ms = ?, created_by = ?, parent_n = ?"
-    " WHERE n = ? AND seq = ?", NULL},
+    SET_PROCESS ", due = ?, lease = ?, status = ?, run = ?, deleted = ?,"
+    " state = ?, assigned_to = ?, workflow = ?, created_ms = ?,"
+    " created_by = ?, parent_n = ? WHERE n = ? AND seq = ?", NULL},
   [SQL_TASK_PUT] = {
     "INSERT INTO task (n, no, act, lane, status, created_ms, due_ms, ended_ms,"
     " assignee, label, title, outcome, failed)"

@@ -81,6 +81,14 @@ void ml_store_stats_get(const ml_store *s, ml_store_stats *out);
 
 /* ---- rows ---- */
 
+/* What of the columns that an index holds differs from the row as it is: it says
+** which statement to try first, no more.  One that is wrong costs a statement. */
+typedef enum ml_indexed {
+  ML_INDEXED_ANY,                /* whatever; not known */
+  ML_INDEXED_DUE,                /* due alone */
+  ML_INDEXED_SAME                /* none */
+} ml_indexed;
+
 typedef struct ml_row_process {
   int64_t n;
   uint8_t id[16];
@@ -92,6 +100,7 @@ typedef struct ml_row_process {
   bool deleted;
   uint64_t seq;
   uint64_t seq_was;              /* writing: the seq it was computed from; 0: new */
+  ml_indexed indexed;            /* writing: what differs */
   int64_t created_ms, updated_ms, completed_ms, cancelled_ms, next_action_ms,
       first_assigned_ms, last_assigned_ms;
   int64_t due;                   /* 0 none; > 0 moment; < 0 in flight, lease */
