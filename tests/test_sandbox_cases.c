@@ -21,6 +21,7 @@
 #include <lua.h>
 
 #include "script/box.h"
+#include "slow_build.h"
 
 #define FOLDER "tests/sandbox/cases"
 #define CASES 400
@@ -125,12 +126,7 @@ static char *run_good(ml_box *b) {
   return strdup(lua_tostring(ml_box_thread(b), -1));
 }
 
-/* The thread sanitizer makes a sound script some five times as slow. */
-#ifdef __SANITIZE_THREAD__
-enum { CLOCK_MS = 500 };
-#else
-enum { CLOCK_MS = 60 };
-#endif
+enum { CLOCK_MS = 60 * SLOW_BUILD };
 
 static ml_box *new_box(bool counting) {
   ml_box_limits limits = {.units = 4000000, .memory = (size_t)16 << 20,
