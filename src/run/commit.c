@@ -3,7 +3,9 @@
 ** released when it is on disk.
 **
 ** Self-clocked: a batch goes to the store when none is on its way, so while
-** one is flushed the next gathers.  A process whose script is being run is held
+** one is flushed the next gathers; when that has enough in it, it goes too, and
+** the writer need not wait for us.  A process is in one of them at a time, so
+** what a batch that fails takes with it, no other has built on.  A process whose script is being run is held
 ** back for a moment: what comes of that goes into the same commit, which saves
 ** a row, a record and, when nothing else is to be done, a flush.
 */
@@ -243,7 +245,9 @@ static void prune_drops(load *l) {
 enum {
   PAUSE_MS = 1000,               /* the disk refused: no scan meanwhile */
   HOLD_MS = 2,                   /* by the clock: between 1 and 2 of them */
-  HOLD_LONG_MS = 20              /* where nobody waits for the commit itself */
+  HOLD_LONG_MS = 20,             /* where nobody waits for the commit itself */
+  FLIGHTS = 4,                   /* batches on their way at once */
+  ENOUGH = 12                    /* processes in each but the first */
 };
 
 static void landed(void *arg, ml_batch *b, ml_rc rc);
@@ -272,6 +276,25 @@ static bool is_held(const proc *pr, int64_t now_ms) {
   return pr->asked > 0 && !pr->gone && now_ms - pr->dirty_ms < most;
 }
 
+static bool stays(const proc *pr, int64_t now_ms) {
+  return is_held(pr, now_ms) || (pr->flying > 0 && !pr->gone);
+}
+
+/* Beside those on their way?  Small writes lean on one another: they fly alone. */
+static bool may_fly(const ml_run *r) {
+  int64_t now = now_mono(r);
+  int ready = 0;
+
+  if (r->flights == 0)
+    return true;
+  if (r->flights >= FLIGHTS || r->alone || r->writing != NULL)
+    return false;
+  for (const proc *pr = r->dirty; pr != NULL && ready < ENOUGH;
+       pr = pr->next_dirty)
+    ready += !stays(pr, now);
+  return ready == ENOUGH;
+}
+
 static bool all_held(ml_run *r) {
   int64_t now = now_mono(r);
 
@@ -285,7 +308,7 @@ void hold_over(void *run) {
   flush_soon(run);
 }
 
-/* Move every dirty proc's load into the batch, but for those held back. */
+/* Move every dirty proc's load into the batch, but for those that stay. */
 static void gather(ml_run *r, ml_batch *b, flight *fl) {
   ml_buf data = {0}, rest = {0};
   proc *pr = r->dirty;
@@ -299,7 +322,7 @@ static void gather(ml_run *r, ml_batch *b, flight *fl) {
     carried *c;
     bool row = pr->changed || pr->fresh || pr->renew;
 
-    if (is_held(pr, now)) {
+    if (stays(pr, now)) {
       pr->next_dirty = NULL;
       *r->dirty_end = pr;
       r->dirty_end = &pr->next_dirty;
@@ -346,7 +369,7 @@ static void flush(void *arg) {
   flight *fl;
 
   procs_bury(r);
-  if (r->flights > 0 || r->stopped || (r->dirty == NULL && r->writing == NULL))
+  if (r->stopped || (r->dirty == NULL && r->writing == NULL) || !may_fly(r))
     return;
   if (r->writing == NULL && all_held(r)) {
     ml_loop_timer_set(r->hold, HOLD_MS);
@@ -377,6 +400,7 @@ static void flush(void *arg) {
       w->fill(w->arg, b);
   }
   r->flights++;
+  r->alone = fl->writes != NULL;
   r->stats.batches++;
   for (carried *c = fl->first; c != NULL; c = c->next) {
     if (ML_PLANTED(ack_early))

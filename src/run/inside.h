@@ -246,7 +246,8 @@ struct ml_run {
   ahead *ahead;
   ml_loop_timer *hold;           /* runs while dirty ones are held back */
   bool flushing_later;
-  size_t flights;
+  size_t flights;                /* batches on their way */
+  bool alone;                    /* the one there is carries small writes */
   int64_t next_n;
   bundle **bundles;    size_t bundle_count;
   ml_workflow *workflows; size_t workflow_count;
