@@ -633,6 +633,30 @@ static void a_lease_of_years_is_found_later_too(void **state) {
   kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
 }
 
+/* While calls follow one another the lease that is written stays, until an
+** eighth of it is used up. */
+static void a_lease_is_drawn_out_by_eighths(void **state) {
+  static const struct { int64_t pass, lease; } cases[] = {
+    {0, 60000}, {7500, 60000}, {7501, 67501}};
+
+  (void)state;
+  open_with("calls", calls);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    int64_t began = kit.clock.wall, n = kit_start("calls", "{}");
+    size_t call = kit.call_count - 1;
+
+    assert_true(kit_see(n).row.due == -(began + 60000));
+    kit_pass(cases[i].pass);
+    kit_answer(&kit.calls[call], "200 {\"v\":5}");
+    kit_settle();
+    assert_int_equal(kit.call_count, call + 2);
+    assert_true(kit_see(n).row.due == -(began + cases[i].lease));
+    kit_answer(&kit.calls[call + 1], "200 {}");
+    kit_settle();
+    kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
+  }
+}
+
 /* Turned back by less than the longest lease: it ends when it says. */
 static void a_lease_of_minutes_ends(void **state) {
   int64_t n;
@@ -1450,6 +1474,7 @@ int main(void) {
     T(a_call_leaves_after_its_commit), T(a_batch_that_fails_lets_nothing_out),
     T(an_answer_that_cannot_be_kept_is_asked_again),
     T(a_stale_process_is_read_again), T(a_lease_of_years_is_none),
+    T(a_lease_of_years_is_found_later_too), T(a_lease_is_drawn_out_by_eighths),
     T(a_lease_of_years_is_found_later_too), T(a_lease_of_minutes_ends),
     T(a_call_in_flight_is_repeated_as_it_was),
     T(a_retry_has_the_key_and_body_of_the_first),

@@ -277,7 +277,8 @@ static bool is_held(const proc *pr, int64_t now_ms) {
 }
 
 static bool stays(const proc *pr, int64_t now_ms) {
-  return is_held(pr, now_ms) || (pr->flying > 0 && !pr->gone);
+  return is_held(pr, now_ms) ||
+         (pr->flying > 0 && !pr->gone && !ML_PLANTED(two_flights));
 }
 
 /* Beside those on their way?  Small writes lean on one another: they fly alone. */
