@@ -7,8 +7,7 @@
 */
 #include "run_kit.h"
 
-#include <pthread.h>
-#include <sqlite3.h>
+#include "vfs_kit.h"
 
 enum { MANY = 200 };
 
@@ -21,20 +20,10 @@ static const char desk[] =
 
 /* ---- the gate ---- */
 
-static sqlite3_vfs gate_vfs, *sound;
-/* Kinds of files differ in their methods: a copy of each that was met. */
-static struct { const sqlite3_io_methods *of; sqlite3_io_methods own; } kinds[8];
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static bool shut, stands, flush_fails;
 static int refusals;             /* so many writes find no room */
-
-static const sqlite3_io_methods *real(const sqlite3_file *f) {
-  for (size_t i = 0; i < 8; i++)
-    if (f->pMethods == &kinds[i].own)
-      return kinds[i].of;
-  abort();
-}
 
 static int gate_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
   bool refused;
@@ -48,7 +37,7 @@ static int gate_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
   stands = false;
   refused = refusals > 0 && refusals-- > 0;
   pthread_mutex_unlock(&mu);
-  return refused ? SQLITE_FULL : real(f)->xWrite(f, p, n, at);
+  return refused ? SQLITE_FULL : vfs_kit_real(f)->xWrite(f, p, n, at);
 }
 
 static int gate_sync(sqlite3_file *f, int how) {
@@ -57,27 +46,12 @@ static int gate_sync(sqlite3_file *f, int how) {
   pthread_mutex_lock(&mu);
   fails = flush_fails;
   pthread_mutex_unlock(&mu);
-  return fails ? SQLITE_IOERR_FSYNC : real(f)->xSync(f, how);
+  return fails ? SQLITE_IOERR_FSYNC : vfs_kit_real(f)->xSync(f, how);
 }
 
-static int gate_open(sqlite3_vfs *v, const char *name, sqlite3_file *f,
-                     int flags, int *out) {
-  int rc = sound->xOpen(v, name, f, flags, out);
-  size_t i = 0;
-
-  pthread_mutex_lock(&mu);
-  if (rc == SQLITE_OK && f->pMethods != NULL) {
-    while (kinds[i].of != NULL && kinds[i].of != f->pMethods)
-      if (++i == 8)
-        abort();
-    kinds[i].of = f->pMethods;
-    kinds[i].own = *f->pMethods;
-    kinds[i].own.xWrite = gate_write;
-    kinds[i].own.xSync = gate_sync;
-    f->pMethods = &kinds[i].own;
-  }
-  pthread_mutex_unlock(&mu);
-  return rc;
+static void change(sqlite3_io_methods *own) {
+  own->xWrite = gate_write;
+  own->xSync = gate_sync;
 }
 
 static void gate(bool is_shut, int refuse, bool failing) {
@@ -103,15 +77,8 @@ static void writer_stands(void) {
 static int setup(void **state) {
   if (kit_setup(state) != 0)
     return -1;
-  if (sound == NULL) {
-    sound = sqlite3_vfs_find(NULL);
-    gate_vfs = *sound;
-    gate_vfs.zName = "gate";
-    gate_vfs.xOpen = gate_open;
-    gate_vfs.pNext = NULL;
-    if (sqlite3_vfs_register(&gate_vfs, 0) != SQLITE_OK)
-      return -1;
-  }
+  if (vfs_kit.under == NULL && !vfs_kit_begin("gate", false, change))
+    return -1;
   kit.vfs = "gate";
   kit.threaded = true;
   kit_begin();

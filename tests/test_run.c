@@ -5,7 +5,8 @@
 #include "run_kit.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
+
+#include "vfs_kit.h"
 
 /* ---- flows ---- */
 
@@ -448,44 +449,20 @@ static void a_call_leaves_after_its_commit(void **state) {
   kit_is(n, ML_COMPLETED, ML_RUN_COMPLETED);
 }
 
-/* A disk that takes no more bytes, on a VFS of its own. */
-static sqlite3_vfs full_vfs, *sound;
+/* A disk that takes no more bytes. */
 static bool disk_full;
-/* Kinds of files differ in their methods: a copy of each that was met. */
-static struct { const sqlite3_io_methods *of; sqlite3_io_methods own; } kinds[8];
 
 static int full_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
-  for (size_t i = 0; i < 8; i++)
-    if (f->pMethods == &kinds[i].own)
-      return disk_full ? SQLITE_FULL : kinds[i].of->xWrite(f, p, n, at);
-  return SQLITE_IOERR;
+  return disk_full ? SQLITE_FULL : vfs_kit_real(f)->xWrite(f, p, n, at);
 }
 
-static int full_open(sqlite3_vfs *v, const char *name, sqlite3_file *f,
-                     int flags, int *out) {
-  int rc = sound->xOpen(v, name, f, flags, out);
-
-  size_t i = 0;
-
-  if (rc != SQLITE_OK || f->pMethods == NULL)
-    return rc;
-  while (kinds[i].of != NULL && kinds[i].of != f->pMethods)
-    assert_true(++i < 8);
-  kinds[i].of = f->pMethods;
-  kinds[i].own = *f->pMethods;
-  kinds[i].own.xWrite = full_write;
-  f->pMethods = &kinds[i].own;
-  return rc;
+static void full_change(sqlite3_io_methods *own) {
+  own->xWrite = full_write;
 }
 
 static void full_disk_begin(void) {
-  sound = sqlite3_vfs_find(NULL);
-  assert_non_null(sound);
-  full_vfs = *sound;
-  full_vfs.zName = "full";
-  full_vfs.xOpen = full_open;
-  full_vfs.pNext = NULL;
-  assert_int_equal(sqlite3_vfs_register(&full_vfs, 0), SQLITE_OK);
+  if (vfs_kit.under == NULL)
+    assert_true(vfs_kit_begin("full", false, full_change));
   kit.vfs = "full";
   disk_full = false;
 }

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,6 +28,7 @@
 #include "net/loop.h"
 #include "script/template.h"
 #include "store/store.h"
+#include "vfs_kit.h"
 
 static const char flow[] =
   "local ml = require 'moonlane'\n"
@@ -48,39 +48,18 @@ static struct {
 /* ---- the child's disk ---- */
 
 static volatile sig_atomic_t flush_fails, full;
-static sqlite3_vfs vfs, *sound;
-static struct { const sqlite3_io_methods *of; sqlite3_io_methods own; } kinds[8];
-
-static const sqlite3_io_methods *of(sqlite3_file *f) {
-  for (int i = 0; i < 8; i++)
-    if (f->pMethods == &kinds[i].own)
-      return kinds[i].of;
-  abort();
-}
 
 static int d_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
-  return full ? SQLITE_FULL : of(f)->xWrite(f, p, n, at);
+  return full ? SQLITE_FULL : vfs_kit_real(f)->xWrite(f, p, n, at);
 }
 
 static int d_sync(sqlite3_file *f, int flags) {
-  return flush_fails ? SQLITE_IOERR_FSYNC : of(f)->xSync(f, flags);
+  return flush_fails ? SQLITE_IOERR_FSYNC : vfs_kit_real(f)->xSync(f, flags);
 }
 
-static int d_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags,
-                  int *out) {
-  int rc = sound->xOpen(sound, name, f, flags, out), i = 0;
-
-  (void)v;
-  if (rc != SQLITE_OK || f->pMethods == NULL)
-    return rc;
-  while (i < 7 && kinds[i].of != NULL && kinds[i].of != f->pMethods)
-    i++;
-  kinds[i].of = f->pMethods;
-  kinds[i].own = *f->pMethods;
-  kinds[i].own.xWrite = d_write;
-  kinds[i].own.xSync = d_sync;
-  f->pMethods = &kinds[i].own;
-  return SQLITE_OK;
+static void change(sqlite3_io_methods *own) {
+  own->xWrite = d_write;
+  own->xSync = d_sync;
 }
 
 static void on_signal(int signo) {
@@ -97,12 +76,7 @@ __attribute__((noreturn)) static void child_main(int out) {
 
   dup2(out, 1);
   dup2(err, 2);
-  sound = sqlite3_vfs_find(NULL);
-  vfs = *sound;
-  vfs.zName = "watched";
-  vfs.xOpen = d_open;
-  vfs.pNext = NULL;
-  if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK)
+  if (!vfs_kit_begin("watched", true, change))
     _exit(99);
   signal(SIGUSR1, on_signal);
   signal(SIGUSR2, on_signal);
