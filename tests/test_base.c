@@ -194,7 +194,7 @@ static void buf_bad_sticks(void **state) {
   (void)state;
   ml_buf_puts(&b, "kept");
   ml_mem_fail_at(1, 0);
-  ml_buf_printf(&b, "%0100d", 1);
+  ml_buf_printf(&b, "%0400d", 1);
   assert_true(b.bad);
   ml_buf_puts(&b, "x");   /* memory would do now; a gap would not */
   assert_int_equal(b.len, 4);

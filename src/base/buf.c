@@ -19,7 +19,7 @@ char *ml_buf_room(ml_buf *b, size_t n) {
     return NULL;
   }
   if (b->len + n + 1 > b->cap) {
-    cap = b->cap == 0 ? 64 : b->cap < 1024 ? b->cap * 4 : b->cap * 2;
+    cap = b->cap == 0 ? 256 : b->cap < 1024 ? b->cap * 4 : b->cap * 2;
     while (cap < b->len + n + 1)
       cap *= 2;
     p = ml_mem_realloc(b->p, cap);

@@ -2,6 +2,7 @@
 #include "base/crypto.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -11,20 +12,40 @@
 
 #define BLOCK_MAX 128   /* bytes that a digest works on at a time, at most */
 
-/* ---- SHA-256 ---- */
+/* ---- digests ---- */
 
 struct ml_sha {
   EVP_MD_CTX *ctx;
   bool bad;
 };
 
-static ml_sha *open_digest(const EVP_MD *md) {
+/* OpenSSL's own names of them, EVP_sha256() and so on, are looked up anew each
+** time they are used. */
+static struct {
+  const char *name;
+  const EVP_MD *(*by_name)(void);
+  size_t len, block;             /* of the result; worked on at a time */
+  const EVP_MD *md;
+} digests[] = {
+  [ML_SHA256] = {"SHA256", EVP_sha256, 32, 64, NULL},
+  [ML_SHA1] = {"SHA1", EVP_sha1, 20, 64, NULL},
+  [ML_SHA512] = {"SHA512", EVP_sha512, 64, BLOCK_MAX, NULL}};
+
+static void find_digests(void) {
+  for (size_t i = 0; i < sizeof digests / sizeof *digests; i++)
+    if ((digests[i].md = EVP_MD_fetch(NULL, digests[i].name, NULL)) == NULL)
+      digests[i].md = digests[i].by_name();
+}
+
+static ml_sha *open_digest(ml_digest d) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
   ml_sha *h = ml_mem_zero(sizeof *h);
 
   if (h == NULL)
     return NULL;
+  pthread_once(&once, find_digests);
   h->ctx = EVP_MD_CTX_new();
-  if (h->ctx == NULL || EVP_DigestInit_ex(h->ctx, md, NULL) != 1) {
+  if (h->ctx == NULL || EVP_DigestInit_ex(h->ctx, digests[d].md, NULL) != 1) {
     EVP_MD_CTX_free(h->ctx);
     ml_mem_free(h);
     return NULL;
@@ -33,7 +54,7 @@ static ml_sha *open_digest(const EVP_MD *md) {
 }
 
 ml_sha *ml_sha_open(void) {
-  return open_digest(EVP_sha256());
+  return open_digest(ML_SHA256);
 }
 
 void ml_sha_add(ml_sha *h, const void *p, size_t n) {
@@ -62,14 +83,6 @@ ml_rc ml_sha256(const void *p, size_t n, uint8_t out[ML_SHA256_LEN]) {
 
 /* ---- HMAC ---- */
 
-static const struct {
-  const EVP_MD *(*md)(void);
-  size_t len, block;             /* of the result; worked on at a time */
-} digests[] = {
-  [ML_SHA256] = {EVP_sha256, 32, 64},
-  [ML_SHA1] = {EVP_sha1, 20, 64},
-  [ML_SHA512] = {EVP_sha512, 64, BLOCK_MAX}};
-
 size_t ml_digest_len(ml_digest d) {
   return digests[d].len;
 }
@@ -77,7 +90,7 @@ size_t ml_digest_len(ml_digest d) {
 /* The digest over a first part and then the others. */
 static ml_rc digest(ml_digest d, const void *first, size_t first_len,
                     const ml_str *parts, size_t n, uint8_t *out) {
-  ml_sha *h = open_digest(digests[d].md());
+  ml_sha *h = open_digest(d);
 
   ml_sha_add(h, first, first_len);
   for (size_t i = 0; i < n; i++)

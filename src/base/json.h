@@ -118,6 +118,7 @@ void ml_json_print(ml_buf *b, const ml_json *v);      /* compact */
 void ml_json_pretty(ml_buf *b, const ml_json *v);     /* two spaces, newline */
 void ml_json_put_str(ml_buf *b, ml_str s);            /* with quotes; none: null.
                                Bytes that are no UTF-8 become U+FFFD */
+void ml_json_put_int(ml_buf *b, int64_t v);
 void ml_json_put_real(ml_buf *b, double d);           /* not finite: null */
 
 /* A writer that places commas and colons, up to 64 levels deep.

@@ -25,13 +25,46 @@ static void put_escape(ml_buf *b, unsigned char c) {
   }
 }
 
-void ml_json_put_str(ml_buf *b, ml_str s) {
+static bool is_plain_word(uint64_t x) {
+  return (ML_UTF8_ODD(x) | ML_UTF8_IS(x, '"') | ML_UTF8_IS(x, '\\')) == 0;
+}
+
+/* Does it stand in a text as it is, and is it ASCII?  Words of eight bytes, the
+** last of which may lie over the one before. */
+static bool is_plain(ml_str s) {
+  uint64_t x = ML_UTF8_EACH('x');
+  uint32_t first, last;
+
+  for (size_t i = 0; i + 8 < s.n; i += 8)
+    if (!is_plain_word(ml_utf8_word(s.p + i)))
+      return false;
+  if (s.n >= 8) {
+    x = ml_utf8_word(s.p + s.n - 8);
+  } else if (s.n >= 4) {
+    memcpy(&first, s.p, 4);
+    memcpy(&last, s.p + s.n - 4, 4);
+    x = first | (uint64_t)last << 32;
+  } else {
+    memcpy(&x, s.p, s.n);
+  }
+  return is_plain_word(x);
+}
+
+/* Between quotes, as it is. */
+static void put_plain(ml_buf *b, ml_str s) {
+  char *to = ml_buf_room(b, s.n + 2);
+
+  if (to == NULL)
+    return;
+  to[0] = '"';
+  memcpy(to + 1, s.p, s.n);
+  memcpy(to + 1 + s.n, "\"", 2);            /* and the NUL */
+  b->len += s.n + 2;
+}
+
+static void put_escaped(ml_buf *b, ml_str s) {
   const char *p = s.p, *run = p, *end = ml_str_end(s);
 
-  if (p == NULL) {
-    ml_buf_put(b, "null", 4);
-    return;
-  }
   ml_buf_putc(b, '"');
   for (p = ml_utf8_skip(p, end); p < end; p = ml_utf8_skip(p, end)) {
     unsigned char c = (unsigned char)*p;
@@ -56,6 +89,16 @@ void ml_json_put_str(ml_buf *b, ml_str s) {
   ml_buf_putc(b, '"');
 }
 
+/* Most texts are words that need no escape. */
+void ml_json_put_str(ml_buf *b, ml_str s) {
+  if (s.p == NULL)
+    ml_buf_put(b, "null", 4);
+  else if (is_plain(s))
+    put_plain(b, s);
+  else
+    put_escaped(b, s);
+}
+
 /* Digits that suffice: 15 are always kept by a double, 17 always tell two
 ** apart; only the tiniest (subnormal) ones need fewer than 15. */
 void ml_json_put_real(ml_buf *b, double d) {
@@ -74,7 +117,7 @@ void ml_json_put_real(ml_buf *b, double d) {
     ml_buf_put(b, ".0", 2);
 }
 
-static void put_int(ml_buf *b, int64_t v) {
+void ml_json_put_int(ml_buf *b, int64_t v) {
   char text[24];
   char *p = text + sizeof text;
   uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
@@ -132,7 +175,7 @@ static void print(ml_buf *b, const ml_json *v, int indent) {
     put_bool(b, v->b);
     break;
   case ML_JINT:
-    put_int(b, v->i);
+    ml_json_put_int(b, v->i);
     break;
   case ML_JREAL:
     ml_json_put_real(b, v->d);
@@ -225,7 +268,7 @@ void ml_jw_bool(ml_jw *w, bool v) {
 }
 
 void ml_jw_int(ml_jw *w, int64_t v) {
-  put_int(begin(w), v);
+  ml_json_put_int(begin(w), v);
 }
 
 void ml_jw_real(ml_jw *w, double v) {

@@ -248,7 +248,7 @@ static ml_rc check_integer(const judge *j) {
     i = j->v->i;
   else if (j->v->type != ML_JREAL || !integral(j->v->d, &i))
     return refuse(j, "an integer of at most 64 bits");
-  ml_buf_printf(j->out, "%lld", (long long)i);
+  ml_json_put_int(j->out, i);
   return ML_OK;
 }
 
@@ -256,9 +256,9 @@ static void put_number(ml_buf *out, const ml_json *v) {
   int64_t i;
 
   if (v->type == ML_JINT)
-    ml_buf_printf(out, "%lld", (long long)v->i);
+    ml_json_put_int(out, v->i);
   else if (integral(v->d, &i))
-    ml_buf_printf(out, "%lld", (long long)i);
+    ml_json_put_int(out, i);
   else
     ml_json_put_real(out, v->d);
 }
@@ -480,7 +480,7 @@ static ml_rc check_string_id(const judge *j) {
 static ml_rc check_integer_id(const judge *j) {
   if (j->v->type != ML_JINT || j->v->i <= 0)
     return refuse(j, "an id: an integer above 0");
-  ml_buf_printf(j->out, "%lld", (long long)j->v->i);
+  ml_json_put_int(j->out, j->v->i);
   return ML_OK;
 }
 
@@ -585,7 +585,7 @@ static ml_rc check_datetime(const judge *j) {
   if (rc != ML_OK)
     return rc;
   if (j->f->type == ML_F_DATETIME) {
-    ml_buf_printf(j->out, "%lld", (long long)ms);
+    ml_json_put_int(j->out, ms);
     return ML_OK;
   }
   ml_buf_putc(j->out, '"');
@@ -607,7 +607,7 @@ static ml_rc check_duration(const judge *j) {
   if (ms < 0 || ms > most)
     return refuse(j, "a duration of at most 100 years such as '15m' or "
                      "'3 days'");
-  ml_buf_printf(j->out, "%lld", (long long)ms);
+  ml_json_put_int(j->out, ms);
   return ML_OK;
 }
 

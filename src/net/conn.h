@@ -42,6 +42,7 @@ struct ml_conn {
   bool ready;                    /* is in the list of ready ones */
   ml_address address;
   uint16_t port;
+  char peer[ML_ADDRESS_TEXT];    /* both as text, when a request has asked */
   bool is_unix;
   uid_t uid;
 

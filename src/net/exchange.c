@@ -218,11 +218,12 @@ void ml_reply_cut(ml_request *q, ml_str raw) {
   exchange_put(x);
 }
 
-static void peer_text(const ml_conn *c, char out[ML_ADDRESS_TEXT]) {
+static const char *peer_text(ml_conn *c) {
   if (c->is_unix)
-    memcpy(out, "unix", 5);
-  else
-    ml_address_print(&c->address, c->port, out);
+    return "unix";
+  if (c->peer[0] == '\0')
+    ml_address_print(&c->address, c->port, c->peer);
+  return c->peer;
 }
 
 void ml_exchange_dispatch(ml_conn *c) {
@@ -230,7 +231,7 @@ void ml_exchange_dispatch(ml_conn *c) {
   const ml_http_parse *p = &x->parse;
   ml_server *s = c->server;
 
-  peer_text(c, x->peer);
+  strcpy(x->peer, peer_text(c));     /* x may outlive c */
   x->q = (ml_request){.method = p->method, .target = p->target,
                       .path = p->path, .query = p->query, .host = p->host,
                       .headers = p->headers, .header_count = p->header_count,

@@ -181,7 +181,7 @@ static ml_rc write_number(writer *w, int idx) {
   double d;
 
   if (lua_isinteger(w->L, idx)) {
-    ml_buf_printf(w->out, "%lld", (long long)lua_tointeger(w->L, idx));
+    ml_json_put_int(w->out, lua_tointeger(w->L, idx));
     return ML_OK;
   }
   d = lua_tonumber(w->L, idx);
