@@ -472,35 +472,76 @@ static bool was_fresh(const load *l) {
   return l->history_count > 0 && l->history[0].seq == 1;
 }
 
-/* A unit was left out.  A start under a key that is there already is answered
-** as the first one was; anything else is refused.  The process as it is on disk
-** goes on: what it had in flight went with the memory, and its lease may be
-** long. */
-static void left_out(ml_run *r, carried *c, ml_rc rc) {
-  proc *pr = proc_find(r, c->n);
-  bool apart = rc == ML_EXISTS && c->load->key_count > 0 && c->load->answers != NULL
-               && c->load->answers->next != NULL;
+static void move_inputs(ml_input **from, ml_input ***end) {
+  **end = *from;
+  while (**end != NULL)
+    *end = &(**end)->next;
+  *from = NULL;
+}
 
-  for (size_t i = 0; rc == ML_EXISTS && i < c->load->key_count; i++) {
-    ml_input *in = c->load->keys[i].in;
-    ml_input **at = &c->load->answers;
+/* Those whose key it may be that is there already are asked about by themselves. */
+static void replay_keyed(ml_run *r, load *l) {
+  bool alone = l->answers != NULL && l->answers->next == NULL;
 
-    if (apart)
-      ml_err_set(&in->refusal, ML_AGAIN, "", BESIDE);
+  for (size_t i = 0; i < l->key_count; i++) {
+    ml_input *in = l->keys[i].in;
+    ml_input **at = &l->answers;
 
     while (*at != NULL && *at != in)
       at = &(*at)->next;
-    if (*at == in) {
-      *at = in->next;
-      in->next = NULL;
-      input_replay(r, in);
+    if (*at != in)
+      continue;
+    *at = in->next;
+    in->next = NULL;
+    if (!alone)
+      ml_err_set(&in->refusal, ML_AGAIN, "", BESIDE);
+    input_replay(r, in);
+  }
+}
+
+/* Nothing of them was done, and for no reason of theirs. */
+static void take_again(ml_run *r, ml_input *in) {
+  ml_err e = {0};
+
+  ml_err_set(&e, ML_AGAIN, "", BESIDE);
+  while (in != NULL) {
+    ml_input *next = in->next;
+
+    if (!input_again(r, in))
+      input_answer(r, in, ML_AGAIN, &e);
+    in = next;
+  }
+}
+
+/* A unit was left out.  A request under a key that is there already is answered
+** as the first one was, and who stood beside it or came behind it is taken again;
+** anything else is refused.  The process as it is on disk goes on: what it had in
+** flight went with the memory, and its lease may be long. */
+static void left_out(ml_run *r, carried *c, ml_rc rc) {
+  proc *pr = proc_find(r, c->n);
+  bool fresh = was_fresh(c->load);
+  bool repeated = rc == ML_EXISTS && c->load->key_count > 0;
+  ml_input *beside = NULL, **end = &beside;
+
+  if (repeated)
+    replay_keyed(r, c->load);
+  if (repeated && !fresh) {
+    move_inputs(&c->load->answers, &end);
+    if (pr != NULL && pr->load != NULL) {
+      move_inputs(&pr->load->answers, &end);
+      pr->load->answers_end = &pr->load->answers;
+    }
+    if (pr != NULL) {
+      move_inputs(&pr->first, &end);
+      pr->end = &pr->first;
     }
   }
-  answer_all(r, c->load, apart ? ML_AGAIN : rc);
+  answer_all(r, c->load, repeated ? ML_AGAIN : rc);
   if (pr != NULL)                /* who came behind had no part in it */
     proc_drop(r, pr, rc == ML_EXISTS ? ML_AGAIN : rc);
-  if (pr != NULL && rc == ML_EXISTS && !was_fresh(c->load))
+  if (pr != NULL && rc == ML_EXISTS && !fresh)
     proc_get(r, c->n);
+  take_again(r, beside);
 }
 
 static void landed(void *arg, ml_batch *b, ml_rc rc) {

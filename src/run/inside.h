@@ -351,6 +351,7 @@ ml_process *process_of_row(const ml_flow *f, const ml_row_process *row,
 
 /* start.c */
 void start_take(ml_run *r, ml_input *in);
+bool input_again(ml_run *r, ml_input *in);
 void input_replay(ml_run *r, ml_input *in);
 void input_answer(ml_run *r, ml_input *in, ml_rc rc, const ml_err *e);
 ml_str process_settings(ml_run *r, ml_arena *a, const ml_flow *f, ml_err *e);

@@ -223,6 +223,7 @@ struct ml_input {
   struct ml_input *next;
   ml_run *run;
   bool held;                     /* its replay is on its way */
+  bool again;                    /* it is taken a second time */
   ml_buf out;
   int status;
   ml_err refusal;                /* rc set: what `done` will be told */

@@ -30,6 +30,19 @@ void input_answer(ml_run *r, ml_input *in, ml_rc rc, const ml_err *e) {
   ml_input_free(in);
 }
 
+/* It stood beside a request that was left out, and was left out with it: it is
+** taken once more.  False: it was already, or begins a process. */
+bool input_again(ml_run *r, ml_input *in) {
+  if (in->again || in->ev.kind == ML_EV_STARTED)
+    return false;
+  in->again = true;
+  ml_buf_reset(&in->out);
+  in->status = 0;
+  in->refusal = (ml_err){0};
+  ml_run_put(r, in);
+  return true;
+}
+
 /* ---- an Idempotency-Key that was there already ---- */
 
 typedef struct replay {
@@ -50,10 +63,13 @@ static void replay_done(void *arg) {
   replay *rp = arg;
   ml_input *in = rp->in;
   ml_err e = {0};
+  bool beside = rp->rc == ML_NOT_FOUND && in->refusal.rc == ML_AGAIN;
 
+  if (beside && input_again(rp->r, in))
+    goto end;
   replay_release_input(rp->r, in);
-  if (rp->rc == ML_NOT_FOUND && in->refusal.rc == ML_AGAIN) {
-    rp->rc = ML_AGAIN;             /* a request beside it was refused */
+  if (beside) {
+    rp->rc = ML_AGAIN;
     e = in->refusal;
   } else if (rp->rc == ML_NOT_FOUND) {   /* not its key was there, something
                                             else */
@@ -76,6 +92,7 @@ static void replay_done(void *arg) {
   if (in->done != NULL)
     in->done(in->arg, rp->rc, &e, rp->row.status, &in->out, rp->rc == ML_OK);
   ml_input_free(in);
+end:
   busy_end(rp->r);
   ml_arena_free(&rp->arena);
   ml_mem_free(rp);
