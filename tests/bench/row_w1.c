@@ -219,19 +219,26 @@ static size_t fill(const engine *e, size_t wanted) {
   return (size_t)have;
 }
 
+/* By turns with an engine whose store is empty: the hour is the same for both. */
 static void with_stored(engine *e, starts *s, way w, const amount *a) {
+  engine f = {0};
+  starts empty = {.e = &f, .workflow = "four"};
   size_t have;
+  cost c;
 
   engine_end(e);
   have = fill(e, a->stored);
   say("  %zu processes stored", have);
   engine_start(e, "w1", true);
+  engine_start(&f, "w1empty", false);
   row_put("w1.stored", (double)have);
+  rate_of(s, w, TRY_MS, &c);                      /* warm, both */
+  rate_of(&empty, w, TRY_MS, &c);
   for (int i = 0; i < a->repeat; i++) {
-    cost c;
-
+    row_put("w1.stored.empty", rate_of(&empty, w, a->ms, &c));
     row_put("w1.stored.rate", rate_of(s, w, a->ms, &c));
   }
+  engine_forget(&f);
 }
 
 /* ---- a commit of its own for each step ---- */

@@ -10,7 +10,7 @@
 #include "rows.h"
 #include "work.h"
 
-enum { CONNECTIONS = 64, WARM = 10000, STARTS = 30000, SETTLE = 60000, QUICK = 4000, RATE = 220, MIX = 11,
+enum { CONNECTIONS = 64, WARM = 10000, STARTS = 30000, SETTLE = 100000, QUICK = 4000, RATE = 220, MIX = 11,
        SECONDS = 5, ID = 64 };
 
 /* ---- W2 ---- */
