@@ -5,9 +5,11 @@
 ** Self-clocked: a batch goes to the store when none is on its way, so while
 ** one is flushed the next gathers; when that has enough in it, it goes too, and
 ** the writer need not wait for us.  A process is in one of them at a time, so
-** what a batch that fails takes with it, no other has built on.  A process whose script is being run is held
-** back for a moment: what comes of that goes into the same commit, which saves
-** a row, a record and, when nothing else is to be done, a flush.
+** what a batch that fails takes with it, no other has built on.
+**
+** A process whose script is being run is held back for a moment: what comes of
+** that goes into the same commit, which saves a row, a record and, when nothing
+** else is to be done, a flush.
 */
 #include <string.h>
 
