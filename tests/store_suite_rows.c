@@ -202,6 +202,31 @@ static void history_is_read_from_any_record(void **state) {
   assert_int_equal(q.count, 0);
 }
 
+static void history_ends_at_its_limit(void **state) {
+  Fx *fx = *state;
+  ml_batch *b = suite_batch(fx->s);
+  Q q = {.n = 1, .after = ML_STORE_HISTORY_MAX - 1, .limit = 9};
+  size_t last, over;
+
+  last = ml_batch_unit(b);
+  ml_batch_history(b, &(ml_row_history){.n = 1, .seq = ML_STORE_HISTORY_MAX});
+  over = ml_batch_unit(b);
+  ml_batch_history(b, &(ml_row_history){.n = 1, .seq = UINT64_C(1) << 24});
+  assert_rc(suite_commit(fx->s, b), ML_OK);
+  assert_rc(ml_batch_unit_rc(b, last), ML_OK);
+  assert_rc(ml_batch_unit_rc(b, over), ML_LIMIT);
+  ml_batch_free(b);
+  assert_rc(ask(fx, r_history, &q), ML_OK);
+  assert_int_equal(q.count, 1);
+  assert_int_equal(((ml_row_history *)q.out)->seq, ML_STORE_HISTORY_MAX);
+  q = (Q){.n = 2, .limit = 9};           /* which would be 1's next number */
+  assert_rc(ask(fx, r_history, &q), ML_OK);
+  assert_int_equal(q.count, 0);
+  q.n = INT64_MAX;
+  assert_rc(ask(fx, r_history, &q), ML_OK);
+  assert_int_equal(q.count, 0);
+}
+
 static void long_history_in_one_commit(void **state) {
   Fx *fx = *state;
   ml_batch *b = suite_batch(fx->s);
@@ -528,6 +553,7 @@ suite_part store_suite_rows(void) {
     cmocka_unit_test(an_old_seq_is_stale),
     cmocka_unit_test(every_column_can_change),
     cmocka_unit_test(history_is_read_from_any_record),
+    cmocka_unit_test(history_ends_at_its_limit),
     cmocka_unit_test(long_history_in_one_commit),
     cmocka_unit_test(a_record_is_written_once),
     cmocka_unit_test(journal_in_the_order_it_was_made),

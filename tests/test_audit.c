@@ -612,8 +612,8 @@ static void a_record_twice(void **state) {
   (void)state;
   open_steps();
   n = at_stage(RESTING);
-  break_it("INSERT INTO history (n, seq, records) SELECT n,"
-           " (SELECT max(seq) + 1 FROM history WHERE n = %d), records"
+  break_it("INSERT INTO history (number, records) SELECT"
+           " (SELECT max(number) + 1 FROM history WHERE n = %d), records"
            " FROM history WHERE n = %d AND seq = 1", n);
   audit();
   assert_true(seen.count > 0);

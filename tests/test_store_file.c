@@ -376,6 +376,30 @@ static void a_failed_upgrade_changes_nothing(void **state) {
   assert_int_equal(number(path, "SELECT sum(x) FROM a"), 1);
 }
 
+/* Rows of history are numbered anew by version 17. */
+static void history_outlives_its_new_numbers(void **state) {
+  ml_store *s = NULL;
+  ml_err e = {0};
+
+  (void)state;
+  assert_rc(ml_store_open(&(ml_store_conf){.path = path, .version_max = 16},
+                          &s, &e), ML_OK);
+  ml_store_close(s);
+  by_hand(path, "INSERT INTO history (n, seq, records) VALUES (300, 7, x'0107'),"
+          " (1, 1, x'0101'), (2, 1, x'0102'), (1, 10000000, x'0103'),"
+          " (549755813887, 1, x'0104')");
+  ml_store_close(open_store(false));
+  assert_int_equal(number(path, "SELECT count(*) FROM history"), 5);
+  assert_int_equal(number(path, "SELECT count(*) FROM history h JOIN (VALUES"
+                   " (1, 1, x'0101'), (1, 10000000, x'0103'), (2, 1, x'0102'),"
+                   " (300, 7, x'0107'), (549755813887, 1, x'0104')) v ON"
+                   " v.column1 = h.n AND v.column2 = h.seq"
+                   " AND v.column3 = h.records"), 5);
+  assert_int_equal(number(path, "SELECT min(n) = 1 AND number = 16777217"
+                          " FROM history WHERE seq = 1"), 1);
+  assert_int_equal(access(beside(".before-16"), F_OK), 0);
+}
+
 /* ---- read only ---- */
 
 static void read_two(void *arg, ml_read *r) {
@@ -786,6 +810,7 @@ int main(void) {
     T(another_programs_file_is_refused),
     T(an_upgrade_makes_a_copy_first),
     T(a_failed_upgrade_changes_nothing),
+    T(history_outlives_its_new_numbers),
     T(reading_only),
     T(a_parked_process_is_small),
     T(readers_do_not_let_the_log_grow),

@@ -188,7 +188,7 @@ static const char *const texts[PUTS] = {
     " state, assigned_to, seq, due, lease, bundle, flow_index, completed_ms,"
     " cancelled_ms, next_action_ms, first_assigned_ms, last_assigned_ms,"
     " first_assigned_to, created_by, subject, rest FROM process WHERE n = ?5",
-  [PUT_HISTORY] = "INSERT INTO history (n, seq, records) VALUES (?1, 1, ?2)",
+  [PUT_HISTORY] = "INSERT INTO history (number, records) VALUES (?1 << 24 | 1, ?2)",
   [PUT_OBJECT] =
     "INSERT INTO object (n, team, entity, record, belongs_to, booking)"
     " SELECT ?1, team, entity, record, belongs_to, booking FROM object"

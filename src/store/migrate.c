@@ -254,6 +254,7 @@ const ml_migration ml_migrations[] = {
   {ml_schema_key},               /* 14 */
   {ml_schema_job_cancel},        /* 15 */
   {ml_schema_idem},              /* 16 */
+  {ml_schema_history},           /* 17 */
 };
 const uint32_t ml_migration_count =
     sizeof ml_migrations / sizeof *ml_migrations;

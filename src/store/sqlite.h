@@ -185,6 +185,7 @@ extern const char ml_schema_age[];
 extern const char ml_schema_key[];
 extern const char ml_schema_job_cancel[];
 extern const char ml_schema_idem[];
+extern const char ml_schema_history[];
 
 /*
 ** Bring `db` from its user_version to `count`, each step in a transaction of
@@ -255,6 +256,15 @@ void ml_batch_seal(ml_batch *b);
 /* Write the next row of *ops.  ML_STALE, ML_EXISTS, ML_INVALID and ML_LIMIT
 ** concern its unit alone; all else the whole transaction. */
 ml_rc ml_apply_row(ml_link *c, ml_unpack *ops);
+
+/*
+** The number of a row of history: its process, up to 2^39, and in the last 24
+** bits its first record, up to ML_STORE_HISTORY_MAX.
+*/
+#define ML_HISTORY_N_MAX ((INT64_C(1) << 39) - 1)
+static inline int64_t ml_history_number(int64_t n, uint64_t seq) {
+  return n * (ML_STORE_HISTORY_MAX + 1) + (int64_t)seq;
+}
 
 /* Version of a packed history row: its first byte. */
 #define ML_PACK_VERSION 1

@@ -156,12 +156,16 @@ static ml_rc put_task(ml_feed *r) {
 }
 
 static ml_rc put_history(ml_feed *r) {
-  ml_rc rc = row_begin(r, SQL_HISTORY_PUT);
+  int64_t n = ml_unpack_i64(r->in);
+  uint64_t seq = ml_unpack_u64(r->in);
+  ml_rc rc;
 
+  if (n < 0 || n > ML_HISTORY_N_MAX || seq > ML_STORE_HISTORY_MAX)
+    return ML_LIMIT;
+  rc = row_begin(r, SQL_HISTORY_PUT);
   if (rc != ML_OK)
     return rc;
-  row_ms(r);                  /* n */
-  row_num(r);                 /* seq */
+  ml_sql_i64(&r->b, ml_history_number(n, seq));
   row_blob(r);                /* records */
   return row_step(r);
 }

@@ -109,7 +109,7 @@ ml_rc ml_read_audit_next(ml_read *r, int64_t n, int64_t *next) {
   *next = 0;
   if (rc != ML_OK)
     return rc;
-  ml_sql_i64(&b, n);
+  ml_sql_i64(&b, ml_history_number(n, ML_STORE_HISTORY_MAX));
   rc = ml_read_one(r, NULL, &b, get_number, next);
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }

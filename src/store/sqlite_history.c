@@ -83,21 +83,21 @@ static void get_seq(ml_cols *c, void *row) {
   *(int64_t *)row = ml_col_i64(c);
 }
 
-/* Number of the row to begin with. */
+/* First record of the pack to begin with. */
 static ml_rc first_pack(ml_read *r, int64_t n, uint64_t after, int64_t *seq) {
   ml_bind b;
   ml_rc rc;
 
   *seq = 0;
-  if (after >= INT64_MAX) {
-    *seq = INT64_MAX;
+  if (after >= ML_STORE_HISTORY_MAX) {
+    *seq = ML_STORE_HISTORY_MAX;
     return ML_OK;
   }
   rc = ml_read_begin(r, SQL_HISTORY_FROM, &b);
   if (rc != ML_OK)
     return rc;
-  ml_sql_i64(&b, n);
-  ml_sql_i64(&b, (int64_t)after + 1);
+  ml_sql_i64(&b, ml_history_number(n, 0));
+  ml_sql_i64(&b, ml_history_number(n, after + 1));
   rc = ml_read_one(r, NULL, &b, get_seq, seq);
   return rc == ML_NOT_FOUND ? ML_OK : rc;
 }
@@ -107,14 +107,20 @@ ml_rc ml_read_history(ml_read *r, ml_arena *a, int64_t n, uint64_t after_seq,
   List l = {a, NULL, 0, 0, limit > 0 ? limit : SIZE_MAX};
   int64_t from;
   ml_bind b;
-  ml_rc rc = first_pack(r, n, after_seq, &from);
+  ml_rc rc = ML_OK;
 
+  if (n < 0 || n > ML_HISTORY_N_MAX) {
+    *out = NULL;
+    *count = 0;
+    return ML_OK;              /* no such process */
+  }
+  rc = first_pack(r, n, after_seq, &from);
   if (rc == ML_OK)
     rc = ml_read_begin(r, SQL_HISTORY_AFTER, &b);
   if (rc != ML_OK)
     return rc;
-  ml_sql_i64(&b, n);
-  ml_sql_i64(&b, from);
+  ml_sql_i64(&b, ml_history_number(n, (uint64_t)from));
+  ml_sql_i64(&b, ml_history_number(n, ML_STORE_HISTORY_MAX));
   rc = ml_sqlite_rc(b.rc);
   while (rc == ML_OK && l.count < l.limit) {
     int code = sqlite3_step(b.st);

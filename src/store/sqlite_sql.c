@@ -98,7 +98,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     " label = excluded.label, title = excluded.title,"
     " outcome = excluded.outcome, failed = excluded.failed", NULL},
   [SQL_HISTORY_PUT] = {
-    "INSERT INTO history (n, seq, records) VALUES (?,?,?)", NULL},
+    "INSERT INTO history (number, records) VALUES (?,?)", NULL},
   [SQL_JOURNAL_PUT] = {
     "INSERT INTO journal (n, act, call, kind, attempt, place, hash, at_ms,"
     " answer) VALUES (?,?,?,?,?,?,?,?,?)"
@@ -198,13 +198,13 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
   [SQL_JOURNAL_ACT] = {
     "SELECT n, act, call, kind, attempt, place, hash, at_ms, answer"
     " FROM journal WHERE n = ? AND act = ?", NULL},
-  /* The pack that holds record number ?2, and those behind it. */
+  /* The pack that holds the record of ?2, not before ?1; and those behind it. */
   [SQL_HISTORY_FROM] = {
-    "SELECT seq FROM history WHERE n = ? AND seq <= ?"
-    " ORDER BY seq DESC LIMIT 1", NULL},
+    "SELECT seq FROM history WHERE number >= ? AND number <= ?"
+    " ORDER BY number DESC LIMIT 1", NULL},
   [SQL_HISTORY_AFTER] = {
-    "SELECT seq, records FROM history WHERE n = ? AND seq >= ?"
-    " ORDER BY seq", NULL},
+    "SELECT seq, records FROM history WHERE number >= ? AND number <= ?"
+    " ORDER BY number", NULL},
   [SQL_COMMENTS] = {
     "SELECT " COMMENT_COLUMNS " FROM comment"
     " WHERE n = ? AND no > ? ORDER BY no", NULL},
@@ -662,7 +662,7 @@ const ml_sql_text ml_sql_texts[SQL_COUNT] = {
     "SELECT count(*) FROM process INDEXED BY process_incident"
     " WHERE run = 4 AND run IN (3, 4) AND n > ? AND n <= ?", NULL},
   [SQL_AUDIT_NEXT] = {
-    "SELECT n FROM history WHERE n > ? ORDER BY n LIMIT 1", NULL},
+    "SELECT n FROM history WHERE number > ? ORDER BY number LIMIT 1", NULL},
   [SQL_AUDIT_MEND] = {
     "UPDATE process SET status = ?, run = ?, seq = ?, completed_ms = ?,"
     " cancelled_ms = ?, due = ?, lease = 1, deleted ="

@@ -120,6 +120,9 @@ typedef struct ml_row_task {
   bool failed;                   /* its outcome was declared a Failure */
 } ml_row_task;
 
+/* Records of one process; one that is numbered higher is ML_LIMIT. */
+enum { ML_STORE_HISTORY_MAX = (1 << 24) - 1 };
+
 typedef struct ml_row_history {  /* seq runs 1..n in each process */
   int64_t n;
   uint64_t seq;

@@ -86,7 +86,13 @@ static const char named_then[] =
   "DROP TABLE keys;"
   "CREATE INDEX idem_at ON idem (at_ms);"
   "ALTER TABLE occurrence RENAME COLUMN age_ms TO at_ms;"
-  "UPDATE occurrence SET at_ms = 1772323200000;";
+  "UPDATE occurrence SET at_ms = 1772323200000;"
+  "CREATE TABLE packs AS SELECT n, seq, records FROM history;"
+  "DROP TABLE history;"
+  "CREATE TABLE history (n INTEGER NOT NULL, seq INTEGER NOT NULL,"
+  " records BLOB NOT NULL, PRIMARY KEY (n, seq)) STRICT, WITHOUT ROWID;"
+  "INSERT INTO history SELECT n, seq, records FROM packs;"
+  "DROP TABLE packs;";
 
 static bool make_older(sqlite3 *db) {
   static const char there[] =
