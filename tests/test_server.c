@@ -383,6 +383,37 @@ static void test_a_reply_calls_no_handler(void **state) {
   fix_close(&f);
 }
 
+/* Replies of one turn leave in the order in which they were made: what stands
+** behind each request shows when its connection's turn came. */
+static void test_replies_leave_in_their_order(void **state) {
+  static const int order[] = {2, 0, 3, 1};
+  fix f;
+  peer p[4];
+  char want[4][24];
+
+  (void)state;
+  fix_open(&f, NULL);
+  for (int i = 0; i < 4; i++) {
+    char ask[120];
+
+    snprintf(ask, sizeof ask, GET("/late") GET("/after%d"), i);
+    peer_open(&p[i], &f);
+    says(&p[i], ask);
+    wait_handled(&f, i + 1);
+    snprintf(want[i], sizeof want[i], "GET /after%d - ;", i);
+  }
+  ml_buf_reset(&f.log);
+  for (int i = 0; i < 4; i++)
+    reply_late(&f, order[i], "x");
+  wait_handled(&f, 8);
+  for (size_t i = 0; i < 4; i++)
+    assert_memory_equal(f.log.p + i * strlen(want[0]), want[order[i]],
+                        strlen(want[0]));
+  for (int i = 0; i < 4; i++)
+    peer_close(&p[i]);
+  fix_close(&f);
+}
+
 static void test_head_and_bodiless_answers(void **state) {
   fix f;
   peer p;
@@ -1326,6 +1357,7 @@ int main(void) {
     cmocka_unit_test(test_byte_by_byte),
     cmocka_unit_test(test_pipelining_keeps_the_order),
     cmocka_unit_test(test_a_reply_calls_no_handler),
+    cmocka_unit_test(test_replies_leave_in_their_order),
     cmocka_unit_test(test_head_and_bodiless_answers),
     cmocka_unit_test(test_request_as_the_handler_sees_it),
     cmocka_unit_test(test_bad_answers),

@@ -85,11 +85,13 @@ void ml_conn_ready(ml_conn *c) {
   if (c->ready)
     return;
   c->ready = true;
-  c->ready_prev = NULL;
-  c->ready_next = s->ready;
-  if (s->ready != NULL)
-    s->ready->ready_prev = c;
-  s->ready = c;
+  c->ready_next = NULL;
+  c->ready_prev = s->ready_last;
+  if (s->ready_last != NULL)
+    s->ready_last->ready_next = c;
+  else
+    s->ready = c;
+  s->ready_last = c;
   if (ml_loop_later(s->loop, ml_conn_run_ready, s) != ML_OK)
     ml_loop_timer_set(s->nudge, 0);   /* needs no memory */
 }
@@ -104,6 +106,8 @@ static void ready_remove(ml_conn *c) {
     c->server->ready = c->ready_next;
   if (c->ready_next != NULL)
     c->ready_next->ready_prev = c->ready_prev;
+  else
+    c->server->ready_last = c->ready_prev;
 }
 
 void ml_conn_free(ml_conn *c) {

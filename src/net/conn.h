@@ -72,7 +72,8 @@ struct ml_server {
   ml_server_refuse_fn *refuse;
   void *refuse_arg;
   struct listener *listeners;    /* server.c */
-  ml_conn *conns, *ready;
+  ml_conn *conns;
+  ml_conn *ready, *ready_last;   /* who became so first is served first */
   ml_conn *bucket[ML_CONN_BUCKETS];
   ml_exchange *busy, *pool;
   size_t conn_count, busy_count, pool_count;
