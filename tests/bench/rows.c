@@ -95,7 +95,7 @@ static row rows[] = {
   {.id = "w3.parked", .unit = "", .what = "W3: processes parked"},
   {.id = "w3.time", .unit = "s", .what = "  time"},
   {.id = "w3.memory", .unit = "B",
-   .what = "  memory each (growth of the core's PSS after a settling run)",
+   .what = "  memory each (growth of the core after a settling run, whole bytes)",
    .goal = "v<=0"},
   {.id = "w3.disk", .unit = "B", .what = "  disk each", .goal = "v<=1229"},
   {.id = "w3.ready", .unit = "ms", .what = "  ready after kill -9", .goal = "v<=2000"},

@@ -234,5 +234,7 @@ void usage_of(pid_t core, bool with_memory, usage *u) {
     if (i == 0)
       u->core_pss_kib = u->pss_kib;
   }
+  if (with_memory)
+    u->core_own_kib = number_in(core, "status", "\nRssAnon:");
   u->written = number_in(core, "io", "\nwrite_bytes:");
 }

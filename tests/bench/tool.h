@@ -43,6 +43,7 @@ typedef struct usage {
   double core_cpu_us, worker_cpu_us;
   double rss_kib, pss_kib;       /* core and workers */
   double core_pss_kib;
+  double core_own_kib;           /* of it what no file stands behind */
   double written;                /* bytes handed to the disk by the core */
 } usage;
 void usage_of(pid_t core, bool with_memory, usage *u);
