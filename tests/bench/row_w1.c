@@ -176,22 +176,24 @@ static int64_t number(sqlite3 *db, const char *sql) {
   return v;
 }
 
-/* The rows of a table once more, under numbers that are `add` higher. */
-static void copy_rows(sqlite3 *db, const char *table, int64_t last,
-                      int64_t add) {
+/* The rows of a table whose `key` is `last` at most once more, under keys that
+** are `add` higher. */
+static void copy_rows(sqlite3 *db, const char *table, const char *key,
+                      int64_t last, int64_t add) {
   ml_buf sql = {0};
   char ask[96];
   sqlite3_stmt *st = NULL;
 
-  ml_buf_printf(&sql, "INSERT INTO %s SELECT n + %lld", table, (long long)add);
+  ml_buf_printf(&sql, "INSERT INTO %s SELECT %s + %lld", table, key,
+                (long long)add);
   snprintf(ask, sizeof ask, "SELECT name FROM pragma_table_info('%s')"
-           " WHERE name <> 'n' ORDER BY cid", table);
+           " WHERE name <> '%s' ORDER BY cid", table, key);
   if (sqlite3_prepare_v2(db, ask, -1, &st, NULL) != SQLITE_OK)
     die("the store cannot be read: %s", sqlite3_errmsg(db));
   while (sqlite3_step(st) == SQLITE_ROW)
     ml_buf_printf(&sql, ", %s", (const char *)sqlite3_column_text(st, 0));
   sqlite3_finalize(st);
-  ml_buf_printf(&sql, " FROM %s WHERE n <= %lld", table, (long long)last);
+  ml_buf_printf(&sql, " FROM %s WHERE %s <= %lld", table, key, (long long)last);
   if (sql.bad || sqlite3_exec(db, sql.p, NULL, NULL, NULL) != SQLITE_OK)
     die("the store cannot be filled: %s", sqlite3_errmsg(db));
   ml_buf_free(&sql);
@@ -209,8 +211,8 @@ static size_t fill(const engine *e, size_t wanted) {
                NULL, NULL, NULL);
   for (have = last; have < (int64_t)wanted; have += last) {
     sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
-    copy_rows(db, "process", last, have);
-    copy_rows(db, "history", last, have);
+    copy_rows(db, "process", "n", last, have);
+    copy_rows(db, "history", "number", (last << 24) | 0xffffff, have << 24);
     sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
   }
   have = number(db, "SELECT count(*) FROM process");
