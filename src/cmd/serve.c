@@ -31,6 +31,8 @@ enum { LIST_MAX = 64, WORKERS_MAX = 64, CALLS_MAX = 128, DRAIN_MS = 30000, LAST_
        LAST_TURNS = 20 };
 enum { HISTORY_LEAST = 100, HISTORY_MOST = 10000000, QUEUE_MOST = 1000000,
        CONNECTIONS_MOST = 16384, LIFE_LEAST_MS = 3600000 };
+_Static_assert(HISTORY_MOST < ML_STORE_HISTORY_MAX / 3 * 2, "what ends a process "
+               "that is full adds records too");
 
 typedef struct serving {
   const ml_serve_conf *conf;
