@@ -11,6 +11,7 @@
 
 void floor_sqlite(void);         /* its rows, and the starts alone */
 void floor_sync(void);
+void floor_hops(void);           /* a lone workflow's way, nothing done on it */
 void floor_http(int repeat);
 void floor_lua(int repeat);
 

@@ -51,6 +51,7 @@ static void floors(const amount *a) {
   say("floors: SQLite");
   floor_sqlite();
   floor_sync();
+  floor_hops();
   say("floors: HTTP");
   floor_http(a->repeat);
   say("floors: Lua");

@@ -146,6 +146,7 @@ static void one_at_a_time(starts *s, const amount *a) {
     cost k;
 
     floor_sync();
+    floor_hops();
     s->wait = true;
     work_run(&c, s, &k, &o);
     row_put("w1.one.p50", work_time(&o, 0.5));
