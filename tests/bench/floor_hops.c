@@ -28,7 +28,7 @@
 enum { ASK = 500, QUESTION = 300, ANSWER = 600, PAGE = 4096, PAGES = 3,
        FILE_PAGES = 1500, WARM = 100, MS = 1000 };
 
-/* Bytes in, bytes out, for ever; `in` ends with whoever writes to it. */
+/* What one hears; when the other end has gone, so does who listens. */
 static size_t hear(int fd, char *to, size_t n) {
   ssize_t got;
 
@@ -190,14 +190,22 @@ void floor_hops(void) {
       socketpair(AF_UNIX, SOCK_STREAM, 0, work) != 0)
     die("no socket: %s", strerror(errno));
   worker_pid = spawn();
-  if (worker_pid == 0)
+  if (worker_pid == 0) {
+    close(client[0]);
+    close(client[1]);
+    close(work[0]);
     run_worker(work[1]);
+  }
+  close(work[1]);
   core_pid = spawn();
   if (core_pid == 0) {
+    close(client[0]);
     c.client = client[1];
     c.worker = work[0];
     run_core(&c);
   }
+  close(work[0]);
+  close(client[1]);              /* so the end of one of them is heard here */
   ask(client[0], &s);
   row_put("floor.hops", samples_at(&s, 0.5));
   row_put("floor.hops.p99", samples_at(&s, 0.99));
@@ -205,8 +213,5 @@ void floor_hops(void) {
   end(core_pid);
   end(worker_pid);
   close(c.file);
-  for (int i = 0; i < 2; i++) {
-    close(client[i]);
-    close(work[i]);
-  }
+  close(client[0]);
 }
